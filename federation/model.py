@@ -1,0 +1,203 @@
+"""The nouns that travel between rooms: plain frozen values, no I/O.
+
+RDF travels as **canonical N-Triples text**, not as objects of some RDF library: a term is the string
+``<iri>``, ``"text"@fr``, ``"2012"^^<datatype>`` with the escapes of canonical N-Triples (RDF 1.1 N-Triples,
+section 4), a triple is three of them, a graph is its sorted lines. So equality, digests and storage need no parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+Term = str
+"""One RDF term in canonical N-Triples form. Never a blank node."""
+
+Triple = tuple[Term, Term, Term]
+
+Text = Mapping[str, str]
+"""A message by language tag: always ``fr`` and ``en``."""
+
+
+def to_lines(triples: Iterable[Triple]) -> str:
+    """Canonical N-Triples: one line per triple, sorted, each ended by a newline, repeats removed."""
+    return "".join(sorted({f"{s} {p} {o} .\n" for s, p, o in triples}))
+
+
+def from_lines(lines: str) -> Iterator[Triple]:
+    """Read back what :func:`to_lines` wrote. Not a parser for foreign N-Triples."""
+    for line in lines.splitlines():
+        subject, predicate, rest = line.split(" ", 2)
+        yield subject, predicate, rest[:-2]
+
+
+class Severity(Enum):
+    """SHACL severities, and what partners read for them (shapes tiers: Essential, Basic, Full)."""
+
+    VIOLATION = "violation"  # bloquant: the record is refused
+    WARNING = "warning"  # à corriger
+    INFO = "info"  # conseil
+
+
+class Tier(Enum):
+    """How complete an accepted record is (vocabulary: shapes/essential, shapes/basic, shapes/full)."""
+
+    ESSENTIAL = "essential"
+    BASIC = "basic"
+    FULL = "full"
+
+
+class Openness(Enum):
+    """Who may read a field; ordered from open to closed."""
+
+    OPENDATA = "opendata"
+    COMMONS = "commons"
+    COLLECTIVE = "collective"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to tell a partner about its feed, in the partner's own words.
+
+    ``rule`` is a stable identifier to group by (``unknown-word``, ``date-unreadable``, ``shape:name:minCount``);
+    ``where`` the partner's address of the row (``ligne 14``, an IRI); ``field`` the partner's column or path;
+    ``term`` our key (``location.address.postalCode``); ``value`` the offending value as given, clipped to 200
+    characters; ``message`` says what is wrong and what to do, in French and English.
+    """
+
+    rule: str
+    severity: Severity
+    message: Text
+    where: str = ""
+    field: str | None = None
+    term: str | None = None
+    value: str | None = None
+    suggestion: str | None = None
+    record: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One row of a feed as a reader found it: its address in the partner's words, and plain JSON-like values."""
+
+    where: str
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one partner says of one project, mapped to the shared vocabulary: the content of one named graph.
+
+    ``iri`` names the record and its graph; ``content`` is that graph as canonical N-Triples lines and holds open data
+    only; ``restricted`` holds the fields of other openness levels as plain values, for the ledger, keyed by our term.
+    ``digest`` is the SHA-256 (hex) of ``content`` without ``prov:generatedAtTime`` and ``prov:wasGeneratedBy``.
+    ``raw_hash`` is the SHA-256 (hex) of the canonical JSON of the values the mapping read.
+    ``claims`` are page and identity IRIs by which other records may name the same project (linking, exact rule).
+    """
+
+    iri: str
+    partner: str
+    source: str
+    key: str
+    page: str
+    content: str
+    digest: str
+    raw_hash: str
+    claims: tuple[str, ...] = ()
+    restricted: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row: an accepted record with its tier, or none; the findings say why.
+
+    ``excluded`` names why a row was left out on purpose (``[only]``/``[except]``, foreign origin): counted, not an error.
+    """
+
+    where: str
+    record: Record | None
+    tier: Tier | None
+    findings: tuple[Finding, ...]
+    rows: int = 1
+    excluded: str | None = None
+    key: str | None = None
+    raw_hash: str | None = None
+
+
+class Action(Enum):
+    """The three kinds of change in the append-only log."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the append-only change log: everything derived (index, dumps, delivery) follows it by ``seq``.
+
+    ``project`` is the IRI of the merged project that the record belongs to after the change.
+    """
+
+    seq: int
+    time: datetime
+    action: Action
+    record: str
+    digest: str
+    project: str
+
+
+class RunState(Enum):
+    """States of a run (design of harvesting; issue: plan, guard, apply)."""
+
+    RUNNING = "running"
+    UNCHANGED = "unchanged"
+    SUCCEEDED = "succeeded"
+    WITH_REJECTS = "with-rejects"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Every row of the feed is in exactly one of accepted, held, rejected, excluded; merged counts rows folded by repeat.
+
+    ``held``: refused by a Violation while a last good version stays live. ``rejected``: refused and nothing live.
+    ``new + changed + unchanged == accepted``.
+    """
+
+    read: int = 0
+    accepted: int = 0
+    held: int = 0
+    rejected: int = 0
+    excluded: int = 0
+    merged: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    essential: int = 0
+    basic: int = 0
+    full: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The account of one run of one source. ``input_sha256`` names the stored bytes it read."""
+
+    run: str
+    source: str
+    partner: str
+    state: RunState
+    started: datetime
+    ended: datetime | None
+    counts: Counts
+    findings: tuple[Finding, ...] = ()
+    input_sha256: str | None = None
+    mapping_version: str | None = None
+    message: str | None = None

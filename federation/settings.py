@@ -1,0 +1,97 @@
+"""One frozen Settings object, read once at start. The only place where a setting is named, typed and explained.
+
+Values come, later ones winning, from the defaults below, from ``carrefour.toml`` in the instance folder, and from
+environment variables ``CARREFOUR_<NAME>``. Paths in the file are relative to the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from federation.errors import ConfigError
+
+CONFIG_NAME = "carrefour.toml"
+
+
+def _setting(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set. ``docs/settings.md`` repeats the explanations (a test compares them)."""
+
+    base_url: str = _setting(
+        "http://127.0.0.1:8000",
+        "Public address of this instance, without final slash. Every IRI that we mint is built on it, so it never changes.",
+    )
+    name: str = _setting("Carrefour", "Name of this commons, shown on its pages.")
+    contact: str = _setting("", "E-mail address of the operator, sent to partners in the User-Agent of the harvester.")
+    data_dir: Path = _setting(Path("data"), "Folder of the store, the ledger, the index and the stored bytes.")
+    sources_dir: Path = _setting(Path("sources"), "Folder of the source files, one <id>.toml per source.")
+    ledger_url: str = _setting("", "SQLAlchemy URL of the ledger. Empty: SQLite in the data folder.")
+    workers: int = _setting(0, "Processes that map and validate large feeds. 0: one per processor.")
+    query_workers: int = _setting(2, "Isolated processes that answer public SPARQL queries.")
+    query_seconds: float = _setting(30.0, "Wall time after which a public query is stopped, in seconds.")
+    query_rows: int = _setting(10_000, "Rows (or triples) that a public query may return.")
+    query_bytes: int = _setting(20 * 1024 * 1024, "Bytes that a public query may return.")
+    query_memory: int = _setting(2 * 1024**3, "Bytes of address space that one public query may use.")
+    query_per_client: int = _setting(4, "Public queries that one client may run at the same time.")
+    fetch_bytes: int = _setting(20 * 1024 * 1024, "Decoded bytes of one feed, unless its source file says more.")
+    fetch_seconds: float = _setting(60.0, "Total time for fetching one body, in seconds.")
+    fetch_private: bool = _setting(
+        False, "Allow feeds on private and loopback addresses (for tests and intranets only)."
+    )
+    port: int = _setting(8000, "Port that `carrefour serve` listens on.")
+    host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
+
+
+def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of the instance in ``folder``. Raises ConfigError naming the file, the key and the value."""
+    path = folder / CONFIG_NAME
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+    known = {item.name: item for item in fields(Settings)}
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise ConfigError(f"{path}: there is no setting `{key}`.{hint}")
+    for key in known:
+        if (raw := environ.get(f"CARREFOUR_{key.upper()}")) is not None:
+            values[key] = raw
+    typed = {key: _typed(key, known[key].type, value, folder) for key, value in values.items()}
+    for key in ("data_dir", "sources_dir"):
+        typed.setdefault(key, folder / known[key].default)
+    return _checked(Settings(**typed))
+
+
+def _typed(key: str, kind: Any, value: Any, folder: Path) -> Any:
+    try:
+        if kind == "Path":
+            return folder / Path(str(value))
+        if kind == "bool":
+            return value if isinstance(value, bool) else str(value).lower() in {"1", "true", "yes", "oui"}
+        return {"int": int, "float": float, "str": str}[kind](value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"The setting `{key}` cannot be {value!r}: {kind} expected.") from error
+
+
+def _checked(settings: Settings) -> Settings:
+    parts = urlsplit(settings.base_url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or settings.base_url.endswith("/"):
+        raise ConfigError(
+            f"The setting `base_url` cannot be {settings.base_url!r}: an http(s) address without final slash expected."
+        )
+    return settings
