@@ -1,0 +1,79 @@
+"""Where the embedded store keeps its checkpoints: immutable copies that any process may read beside the writer.
+
+It never opens a store. A reader that wants a checkpoint to stay while it works takes a shared lock on its folder
+(:func:`hold`); the writer removes only what nobody holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from pathlib import Path
+
+CURRENT = "CURRENT"
+KEPT = 3  # newest checkpoints that stay even when nobody holds them: a reader needs a moment to take hold of one
+_NAME = re.compile(r"(\d+)-(\d+)")
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path, int] | None:
+    """Path of the newest published checkpoint of the store in ``folder`` and the change it is complete to, or None."""
+    checkpoints = folder / "checkpoints"
+    try:
+        name = (checkpoints / CURRENT).read_text("ascii").strip()
+    except FileNotFoundError:
+        return None
+    matched = _NAME.fullmatch(name)
+    return (checkpoints / name, int(matched[1])) if matched else None
+
+
+def hold(checkpoint: Path) -> int:
+    """Take a shared lock on a checkpoint and return its file descriptor; closing it lets go.
+
+    Raises FileNotFoundError if the checkpoint has just been removed: ask for the newest again.
+    """
+    held = os.open(checkpoint, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    return held
+
+
+def next_name(checkpoints: Path, seq: int) -> str:
+    """Name of the next checkpoint: ``{seq}-{n}``, n growing for ever so that names never come back."""
+    numbers = [int(matched[2]) for name in os.listdir(checkpoints) if (matched := _NAME.fullmatch(name))]
+    return f"{seq}-{max(numbers, default=0) + 1}"
+
+
+def point_to(checkpoints: Path, name: str) -> None:
+    """Make ``name`` the newest checkpoint: readers see the old pointer or the new one, never half of one."""
+    fresh = checkpoints / f"{CURRENT}.new"
+    with fresh.open("w", encoding="ascii") as file:
+        file.write(f"{name}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(checkpoints / CURRENT)
+
+
+def prune(checkpoints: Path) -> None:
+    """Remove old checkpoints that nobody holds, and what a crash left half made."""
+    complete: list[tuple[int, str]] = []
+    for name in os.listdir(checkpoints):
+        if matched := _NAME.fullmatch(name):
+            complete.append((int(matched[2]), name))
+        elif name.endswith(".part"):
+            shutil.rmtree(checkpoints / name, ignore_errors=True)
+    for _, name in sorted(complete)[:-KEPT]:
+        _remove_unless_held(checkpoints / name)
+
+
+def _remove_unless_held(checkpoint: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        probe = os.open(checkpoint, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(checkpoint, ignore_errors=True)
+        except BlockingIOError:
+            pass  # a long answer is still being read from it; the next publication tries again
+        finally:
+            os.close(probe)

@@ -1,0 +1,72 @@
+"""Operational memory in SQL: sources, runs, record states, stored bytes, links, the journal and the change log.
+
+Never reachable from public SPARQL. Each noun is a module; a method joins the caller's transaction when given ``tx``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from federation.errors import EngineUnavailable
+from federation.ledger.bodies import Bodies
+from federation.ledger.changes import Changes
+from federation.ledger.cursors import Cursors
+from federation.ledger.database import Database
+from federation.ledger.findings import Findings
+from federation.ledger.identities import Identities
+from federation.ledger.journal import Journal
+from federation.ledger.migrate import upgrade
+from federation.ledger.records import Records
+from federation.ledger.runs import Runs
+from federation.ledger.sources import Sources
+
+__all__ = ["Ledger", "open_ledger"]
+
+
+class Ledger:
+    """The ledger, opened and up to date. Safe for threads: no connection outlives its transaction."""
+
+    def __init__(self, database: Database, folder: Path, randomness: Callable[[int], bytes]) -> None:
+        self._database = database
+        self.sources = Sources(database)
+        self.runs = Runs(database, randomness)
+        self.records = Records(database)
+        self.bodies = Bodies(database, folder / "bodies")
+        self.findings = Findings(database)
+        self.changes = Changes(database)
+        self.journal = Journal(database)
+        self.cursors = Cursors(database)
+        self.identities = Identities(database)
+
+    def write(self) -> contextlib.AbstractContextManager[Connection]:
+        """One durable transaction, to hand as ``tx`` to several methods. Raises EngineUnavailable."""
+        return self._database.write()
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        """One consistent view, to hand as ``tx`` to several methods. Raises EngineUnavailable."""
+        return self._database.read()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+
+def open_ledger(url: str, folder: Path, randomness: Callable[[int], bytes] = os.urandom) -> Ledger:
+    """Open the ledger at ``url`` (empty: SQLite in ``folder``) and run the missing migrations.
+
+    ``folder`` holds the stored bytes. Raises ConfigError (no such kind of database), EngineUnavailable.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"The folder of the ledger {folder} cannot be made: {error.strerror}. Give this user the right to write."
+        ) from error
+    database = Database(url or f"sqlite:///{folder / 'ledger.sqlite'}")
+    upgrade(database)
+    return Ledger(database, folder, randomness)

@@ -1,0 +1,131 @@
+"""The bytes that feeds gave us, kept by their SHA-256 in compressed files beside the ledger. Never public."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import and_, delete, exists, not_, select
+
+from federation.errors import EngineUnavailable
+from federation.ledger.database import Database
+from federation.ledger.schema import body
+from federation.ledger.times import from_text, to_text
+
+_LEVEL = 4  # of gzip: half the time of the default for a few per cent more bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One kept body: ``size`` in bytes as received, and what the server said of it."""
+
+    sha256: str
+    source: str
+    size: int
+    fetched_at: datetime
+    content_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Bodies:
+    """The table ``body`` and its files under ``folder``."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+
+    def keep(
+        self,
+        content: bytes,
+        source: str,
+        now: datetime,
+        content_type: str | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+    ) -> Body:
+        """Keep the body of a feed: file first (temporary name, fsync, rename), then its row. Keeping again is free.
+
+        Raises EngineUnavailable (disk full, unwritable).
+        """
+        kept = Body(hashlib.sha256(content).hexdigest(), source, len(content), now, content_type, etag, last_modified)
+        path = f"{kept.sha256[:2]}/{kept.sha256}.gz"
+        try:
+            _write_once(self._folder / path, content)
+        except OSError as error:
+            raise EngineUnavailable(
+                f"The bytes of the feed {source} cannot be kept in {self._folder}: {error.strerror or error}."
+                " Free some space there, or give this user the right to write."
+            ) from error
+        values = {
+            "sha256": kept.sha256,
+            "source": source,
+            "size": kept.size,
+            "path": path,
+            "fetched_at": to_text(now),
+            "content_type": content_type,
+            "etag": etag,
+            "last_modified": last_modified,
+        }
+        with self._database.write() as tx:
+            tx.execute(self._database.upsert(body), values)
+        return kept
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes of a kept body. Raises LookupError if we do not keep it, EngineUnavailable if it is damaged."""
+        with self._database.read() as tx:
+            path = tx.scalar(select(body.c.path).where(body.c.sha256 == sha256).limit(1))
+        if path is None:
+            raise LookupError(sha256)
+        try:
+            content = gzip.decompress((self._folder / path).read_bytes())
+        except (OSError, EOFError) as error:
+            raise EngineUnavailable(f"The kept bytes {sha256} cannot be read from {self._folder}: {error}") from error
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise EngineUnavailable(f"The kept bytes {sha256} in {self._folder} are damaged.")
+        return content
+
+    def latest(self, source: str) -> Body | None:
+        """What was last fetched of a source."""
+        query = select(body).where(body.c.source == source).order_by(body.c.fetched_at.desc()).limit(1)
+        with self._database.read() as tx:
+            row = tx.execute(query).one_or_none()
+        if row is None:
+            return None
+        return Body(
+            row.sha256, row.source, row.size, from_text(row.fetched_at), row.content_type, row.etag, row.last_modified
+        )
+
+    def prune(self, before: datetime, keep: Iterable[str] = ()) -> int:
+        """Forget bodies fetched before a time, save those in ``keep`` (the last good ones); return how many.
+
+        A row goes before its file: a crash in between leaves a file too many, never a row without its file.
+        """
+        old = and_(body.c.fetched_at < to_text(before), not_(body.c.sha256.in_(list(keep))))
+        with self._database.write() as tx:
+            paths = set(tx.scalars(select(body.c.path).where(old)))
+            count = tx.execute(delete(body).where(old)).rowcount
+            kept = {path for path in paths if tx.scalar(select(exists().where(body.c.path == path)))}
+        for path in paths - kept:
+            (self._folder / path).unlink(missing_ok=True)
+        return count
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(gzip.compress(content, _LEVEL, mtime=0))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

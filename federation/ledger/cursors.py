@@ -1,0 +1,35 @@
+"""How far each consumer has followed the change log, and small facts about the instance as a whole."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from federation.ledger.database import Database
+from federation.ledger.schema import cursor, meta
+
+
+class Cursors:
+    """The tables ``cursor`` and ``meta``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, consumer: str) -> int:
+        """The last change that ``consumer`` has dealt with; 0 if it never came."""
+        with self._database.read() as tx:
+            return tx.scalar(select(cursor.c.seq).where(cursor.c.consumer == consumer)) or 0
+
+    def set(self, consumer: str, seq: int, tx: Connection | None = None) -> None:
+        """Note that ``consumer`` has dealt with everything up to ``seq``."""
+        with self._database.write(tx) as tx:
+            tx.execute(self._database.upsert(cursor), {"consumer": consumer, "seq": seq})
+
+    def fact(self, key: str) -> str | None:
+        """A small fact about this instance (its base URL, ...), or None."""
+        with self._database.read() as tx:
+            return tx.scalar(select(meta.c.value).where(meta.c.key == key))
+
+    def set_fact(self, key: str, value: str, tx: Connection | None = None) -> None:
+        """Note a small fact about this instance."""
+        with self._database.write(tx) as tx:
+            tx.execute(self._database.upsert(meta), {"key": key, "value": value})

@@ -1,0 +1,117 @@
+"""The connection to the ledger's SQL database: short transactions, durable commits, failures in plain words.
+
+No session, no connection and no vendor exception is kept or passed beyond the transaction it belongs to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Executable, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from federation.errors import ConfigError, EngineUnavailable
+
+_WAIT = 30  # seconds that SQLite waits for another writer; our transactions take far less
+
+
+class Database:
+    """One SQL database. ``read`` and ``write`` give a connection inside one transaction."""
+
+    def __init__(self, url: str) -> None:
+        """Connect lazily to ``url`` (SQLAlchemy form). Raises ConfigError if it is no database address we know."""
+        try:
+            parsed = make_url(url)
+            self._engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else create_engine(parsed)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise ConfigError(f"The setting `ledger_url` cannot be used: {error}") from error
+        self.shown = parsed.render_as_string(hide_password=True)
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    @contextlib.contextmanager
+    def read(self, joined: Connection | None = None) -> Iterator[Connection]:
+        """One consistent view; or the caller's own, when it hands over ``joined``. Raises EngineUnavailable."""
+        if joined is not None:
+            yield joined
+            return
+        with self._translated(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self, joined: Connection | None = None) -> Iterator[Connection]:
+        """One transaction, durable when the block ends; or the caller's own, when it hands over ``joined``.
+
+        Raises EngineUnavailable (disk full, read-only, locked too long, lost server).
+        """
+        if joined is not None:
+            yield joined
+            return
+        with self._translated(), self._engine.connect() as plain:
+            connection = plain.execution_options(carrefour_write=True)
+            with connection.begin():
+                yield connection
+
+    def upsert(self, table: Table, keep: Sequence[str] = ()) -> Executable:
+        """Statement that inserts a row of ``table``, or replaces it by primary key, leaving ``keep`` as they were."""
+        keys = [column.name for column in table.primary_key]
+        insert = (postgresql if self.dialect == "postgresql" else sqlite).insert(table)
+        replaced = {
+            column.name: insert.excluded[column.name]
+            for column in table.columns
+            if column.name not in keys and column.name not in keep
+        }
+        statement: Executable = insert.on_conflict_do_update(index_elements=keys, set_=replaced)
+        return statement
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise  # a rule of the schema was broken: the caller knows which, or it is a defect of ours
+        except DBAPIError as error:
+            raise EngineUnavailable(_sentence(self.shown, str(error.orig))) from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _WAIT, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def prepare(raw: Any, _record: Any) -> None:
+        cursor = raw.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes its lock at once: upgrading a read transaction can fail without waiting (SQLITE_BUSY).
+        writing = connection.get_execution_options().get("carrefour_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _sentence(where: str, problem: str) -> str:
+    lowered = problem.lower()
+    if "full" in lowered or "disk i/o" in lowered:
+        return (
+            f"The disk of the ledger ({where}) is full or failing: {problem}. Free some space and start again;"
+            " what was being written is finished at the next start."
+        )
+    if "readonly" in lowered or "read-only" in lowered or "unable to open" in lowered:
+        return f"The ledger ({where}) cannot be written to: give this user the right to write there."
+    if "locked" in lowered:
+        return f"The ledger ({where}) is held by another process for more than {_WAIT} seconds. Wait, or stop it."
+    return f"The ledger ({where}) cannot be used: {problem}"

@@ -1,0 +1,61 @@
+"""The findings of each run, whole and never cut: what to tell a partner about its feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, insert, select
+
+from federation.ledger.database import Database
+from federation.ledger.schema import finding
+from federation.model import Finding, Severity
+
+
+class Findings:
+    """The table ``finding``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, run: str, findings: Iterable[Finding], tx: Connection | None = None) -> None:
+        """Append findings to the account of a run."""
+        rows = [
+            {
+                "run": run,
+                "rule": item.rule,
+                "severity": item.severity.value,
+                "record": item.record,
+                "detail": {
+                    "message": dict(item.message),
+                    "where": item.where,
+                    "field": item.field,
+                    "term": item.term,
+                    "value": item.value,
+                    "suggestion": item.suggestion,
+                },
+            }
+            for item in findings
+        ]
+        if rows:
+            with self._database.write(tx) as tx:
+                tx.execute(insert(finding), rows)
+
+    def of_run(self, run: str, rule: str | None = None, limit: int | None = None) -> list[Finding]:
+        """The findings of a run in the order they were made, all or those of one rule."""
+        query = select(finding).where(finding.c.run == run).order_by(finding.c.id)
+        if rule is not None:
+            query = query.where(finding.c.rule == rule)
+        with self._database.read() as tx:
+            rows = tx.execute(query if limit is None else query.limit(limit)).all()
+        return [
+            Finding(rule=row.rule, severity=Severity(row.severity), record=row.record, **row.detail) for row in rows
+        ]
+
+    def by_rule(self, run: str) -> dict[tuple[str, Severity], int]:
+        """How often each rule was broken in a run, most frequent first."""
+        count = func.count()
+        query = select(finding.c.rule, finding.c.severity, count).where(finding.c.run == run)
+        query = query.group_by(finding.c.rule, finding.c.severity).order_by(count.desc(), finding.c.rule)
+        with self._database.read() as tx:
+            rows = tx.execute(query).all()
+        return {(row[0], Severity(row[1])): row[2] for row in rows}

@@ -1,0 +1,191 @@
+"""The tables of the ledger. Types that SQLite and PostgreSQL share; times are UTC ISO 8601 text.
+
+A change here needs a new migration in migrations/versions: a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows itself only in a column declared INTEGER.
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+_TIME = String(32)
+_IRI = Text
+
+partner = Table(
+    "partner",
+    metadata,
+    Column("slug", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("url", _IRI),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("partner", ForeignKey("partner.slug"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("url", _IRI),
+    Column("licence", _IRI),
+    Column("file_hash", String(64)),
+    Column("version", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("first_run", String(26)),
+    Column("last_run", String(26)),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("partner", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started", _TIME, nullable=False),
+    Column("ended", _TIME),
+    Column("counts", JSON),
+    Column("input_sha256", String(64)),
+    Column("mapping_version", String(64)),
+    Column("message", Text),
+    Column("holder", Integer),
+    Index("ix_run_source_started", "source", "started"),
+    Index(
+        "one_run",
+        "source",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+
+record_state = Table(
+    "record_state",
+    metadata,
+    Column("record", _IRI, primary_key=True),
+    Column("partner", String(64), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("raw_hash", String(64), nullable=False),
+    Column("mapping_version", String(64), nullable=False),
+    Column("tier", String(16)),
+    Column("state", String(16), nullable=False),
+    Column("first_seen", _TIME, nullable=False),
+    Column("last_run", String(26), nullable=False),
+    Column("page", _IRI),
+    Column("pid", String(32)),
+    Index("ix_record_state_source", "source", "state"),
+    Index("ix_record_state_partner", "partner"),
+    Index("ix_record_state_pid", "pid"),
+)
+
+restricted = Table(
+    "restricted",
+    metadata,
+    Column("record", _IRI, primary_key=True),
+    Column("data", JSON, nullable=False),
+)
+
+body = Table(
+    "body",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("fetched_at", _TIME, nullable=False),
+    Column("content_type", Text),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Index("ix_body_source_fetched_at", "source", "fetched_at"),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("run", String(26), nullable=False, index=True),
+    Column("rule", Text, nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("record", _IRI, index=True),
+    Column("detail", JSON, nullable=False),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
+    Column("time", _TIME, nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("record", _IRI, nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("project", _IRI, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("run", String(26), nullable=False, index=True),
+    Column("state", String(8), nullable=False, index=True),
+    Column("payload", LargeBinary),
+    sqlite_autoincrement=True,
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("consumer", String(128), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("home", _IRI, primary_key=True),
+    Column("pid", String(32), nullable=False, unique=True),
+    Column("minted", _TIME, nullable=False),
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("hash", String(24), primary_key=True),
+    Column("record", _IRI, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("own", Boolean, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Index("ix_claim_record", "record"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
