@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from federation.vocabulary.terms import (
     Scheme,
     fold,
 )
-from federation.vocabulary.thesauri import Licences, Thesauri, nearest_hint, read_crosswalks
+from federation.vocabulary.thesauri import Licences, Thesauri, nearest_hint, read_crosswalks, tag_usage
 
 CONTEXT = BASE + "context/v1.jsonld"
 RECORD = "http://www.w3.org/ns/dcat#CatalogRecord"
@@ -63,6 +64,7 @@ class Vocabulary:
     _thesauri: Thesauri = field(repr=False)
     _licences: Licences = field(repr=False)
     _crosswalks: Mapping[str, tuple[str, dict[str, tuple[str, ...]]]] = field(repr=False)
+    _usage: Mapping[str, str] = field(repr=False)
     _table: FieldTable = field(repr=False)
 
     @property
@@ -94,7 +96,7 @@ class Vocabulary:
 
     def nearest_concept(self, scheme: str, word: str) -> Concept | None:
         """The concept to suggest for an unknown word. Raises ConfigError for an unknown scheme."""
-        return self._thesauri.nearest(scheme, word)
+        return self._thesauri.nearest(scheme, word, self._usage)
 
     def scheme_of(self, term: str) -> str | None:
         """Scheme IRI of a field given by key or by property IRI; None if its values are not concepts."""
@@ -230,6 +232,7 @@ def _read(root: Path) -> Vocabulary:
     table = FieldTable(shapes, terms)
     fields = table.fields_of(RECORD, "record") | table.fields_of(PROJECT, "project")
     prefixes = _prefixes(extras)
+    crosswalks = read_crosswalks(contents["vocab/crosswalks/tags.csv"], "vocab/crosswalks/tags.csv")
     return Vocabulary(
         fields=fields,
         classes=_classes(shapes, ontology, table),
@@ -243,7 +246,8 @@ def _read(root: Path) -> Vocabulary:
         _files=contents,
         _thesauri=Thesauri(thesauri),
         _licences=Licences(thesauri),
-        _crosswalks=read_crosswalks(contents["vocab/crosswalks/tags.csv"], "vocab/crosswalks/tags.csv"),
+        _crosswalks=crosswalks,
+        _usage=tag_usage(crosswalks),
         _table=table,
     )
 
@@ -282,8 +286,9 @@ def _queries(graph: Graph, prefixes: Mapping[str, str]) -> tuple[ExampleQuery, .
     found = []
     for iri in sorted(graph.instances(SH + "SPARQLSelectExecutable")):
         body = (graph.literal(iri, SH + "select") or "").strip()
-        used = [f"PREFIX {p}: <{ns}>" for p, ns in prefixes.items() if f"{p}:" in body]
-        found.append(ExampleQuery(iri, graph.text(iri, RDFS + "comment"), "\n".join((*used, body)) + "\n"))
+        used = [f"PREFIX {p}: <{ns}>" for p, ns in prefixes.items() if re.search(rf"\b{p}:", body)]
+        text = "\n".join((*used, body)) + "\n"
+        found.append(ExampleQuery(iri, graph.text(iri, RDFS + "label"), graph.text(iri, RDFS + "comment"), text))
     return tuple(found)
 
 

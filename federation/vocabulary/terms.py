@@ -142,10 +142,11 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class ExampleQuery:
-    """A SPARQL SELECT query to learn from, with its prefixes written out."""
+    """A SPARQL SELECT query to learn from: its title, what it answers, and its text with prefixes written out."""
 
     iri: str
     labels: Text
+    comment: Text
     text: str
 
 

@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from federation.errors import ConfigError
@@ -16,7 +17,11 @@ from federation.vocabulary.terms import BASE, SKOS, Concept, Licence, Scheme, fo
 OPEN_LICENCES = BASE + "licence/open/"
 _SEPARATORS = re.compile(r"[\s\-_./,;:()]+")
 _LICENCE_TAIL = re.compile(r"(/(deed(\.[a-z_]+)?|legalcode(\.[a-z_]+)?|index\.html?))?/*$")
-_LIKENESS = 0.6  # below this difflib ratio a suggestion is more often wrong than useful
+THEME = BASE + "theme/"
+_WORD = re.compile(r"\w+")
+_WORD_LENGTH = 4  # shorter words are mostly articles and prepositions
+_ALIKE = 0.84  # difflib ratio of a word to itself with a letter or two wrong
+_LIKENESS = 0.6  # below this ratio a suggestion is more often wrong than useful
 
 
 class Thesauri:
@@ -73,16 +78,32 @@ class Thesauri:
             return (exact,)
         return tuple(self.concepts[found] for found in self._words[iri].get(fold(word), ()))
 
-    def nearest(self, scheme: str, word: str) -> Concept | None:
-        """The concept with the likeliest label, to suggest to a person; None if nothing is close."""
-        words = self._words[self.scheme(scheme)]
-        folded = fold(word)
-        for parts in (folded, *sorted(folded.split(), key=len, reverse=True)):
-            found = difflib.get_close_matches(parts, words, n=1, cutoff=_LIKENESS + 0.1 * (parts != folded))
-            if found:
-                return self.concepts[words[found[0]][0]]
-        holding = [w for w in words if len(folded) > 3 and (folded in w or (len(w) > 3 and w in folded))]
-        return self.concepts[words[min(holding, key=len)][0]] if holding else None
+    def nearest(self, scheme: str, word: str, usage: Mapping[str, str]) -> Concept | None:
+        """The concept to suggest to a person for an unknown word; None if nothing is close.
+
+        ``usage`` is folded tag → code as most contributors used it; it counts for the theme scheme only.
+        """
+        iri = self.scheme(scheme)
+        words = {known: found[0] for known, found in self._words[iri].items() if found}
+        if iri == THEME:
+            words = {tag: THEME + code for tag, code in usage.items()} | words
+        best = _nearest_word(fold(word), words)
+        return self.concepts[words[best]] if best is not None else None
+
+
+def _nearest_word(word: str, words: Iterable[str]) -> str | None:
+    """The known word that is nearest: spelled almost alike, then sharing a whole word, then spelled a little alike."""
+    known = list(words)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=_ALIKE)
+    if near:
+        return near[0]
+    parts = {part for part in _WORD.findall(word) if len(part) >= _WORD_LENGTH}
+    sharing = [(len(parts & set(_WORD.findall(other))), -len(other), other) for other in known]
+    best = max(sharing, default=(0, 0, ""))
+    if best[0]:
+        return best[2]
+    near = difflib.get_close_matches(word, known, n=1, cutoff=_LIKENESS)
+    return near[0] if near else None
 
 
 def _concept(graph: Graph, iri: str, narrower: tuple[str, ...]) -> Concept:
@@ -149,6 +170,15 @@ def read_crosswalks(data: bytes, name: str) -> dict[str, tuple[str, dict[str, tu
     return {
         key: (source, {tag: tuple(codes) for tag, codes in tags.items()}) for key, (source, tags) in sources.items()
     }
+
+
+def tag_usage(crosswalks: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]]) -> dict[str, str]:
+    """Folded tag → the one code that most contributors gave it. Ties go to the first code in order."""
+    votes: dict[str, Counter[str]] = {}
+    for _, tags in crosswalks.values():
+        for tag, codes in tags.items():
+            votes.setdefault(tag, Counter()).update(codes)
+    return {tag: min(count, key=lambda code: (-count[code], code)) for tag, count in votes.items()}
 
 
 def nearest_hint(word: str, known: Iterable[str] | Mapping[str, object]) -> str:
