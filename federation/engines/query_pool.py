@@ -1,0 +1,380 @@
+"""PublicQueries over worker processes: each query runs in a process without network that is killed at its deadline.
+
+It must never evaluate a query in this process, and never let one stranger's query slow or end another's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+from federation.engines import QueryAnswer, QueryLimits
+from federation.engines.query_worker import ASK, CHUNK, DONE, FRAME, READY, receive
+from federation.errors import EngineUnavailable, QueryRejected
+
+Newest = Callable[[], tuple[Path, int] | None]
+
+_START_SECONDS: Final = 20.0  # a loaded machine starts a worker in well under this; more means that it cannot start
+_WAIT_SECONDS: Final = 5.0  # how long a query waits for a free worker before it is told that the pool is busy
+_CHECKPOINT_TRIES: Final = 3  # a checkpoint may be removed between its choice and its opening
+_RESTART_PAUSE: Final = 1.0  # between attempts while workers cannot start (no memory, no processes)
+
+_log = logging.getLogger(__name__)
+
+
+class _Died(Exception):  # noqa: N818 - an event, sorted by _autopsy
+    """The worker is gone, or has broken the protocol."""
+
+
+class _Worker:
+    """One child process and the socket to it. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._channel = ours
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "federation.engines.query_worker", str(theirs.fileno()), str(os.getpid())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                env={
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    "RUST_BACKTRACE": "0",
+                    "MALLOC_ARENA_MAX": "2",
+                },
+                cwd="/",
+            )
+        except OSError:
+            ours.close()
+            self._errors.close()
+            raise
+        finally:
+            theirs.close()
+        try:
+            ready = self._receive(time.monotonic() + _START_SECONDS)
+        except (_Died, TimeoutError) as error:
+            said = self.last_words()
+            self.discard()
+            raise OSError(f"a query worker does not start: {said or type(error).__name__}") from error
+        self.confinement: dict[str, Any] = json.loads(ready[1]) if ready[0] == READY else {}
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def ask(self, request: Mapping[str, Any], deadline: float) -> tuple[bytes, bytes, dict[str, Any]]:
+        """Send one request and collect its answer: body, kind of the last frame, its content.
+
+        Raises TimeoutError at ``deadline`` (monotonic seconds), _Died.
+        """
+        payload = json.dumps(request).encode()
+        try:
+            self._channel.settimeout(_left(deadline))
+            self._channel.sendall(FRAME.pack(ASK, len(payload)) + payload)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _Died from error
+        body = bytearray()
+        while True:
+            kind, content = self._receive(deadline)
+            if kind != CHUNK:
+                return bytes(body), kind, json.loads(content)
+            body += content
+
+    def _receive(self, deadline: float) -> tuple[bytes, bytes]:
+        try:
+            self._channel.settimeout(_left(deadline))
+            frame = receive(self._channel)
+        except ConnectionResetError as error:
+            raise _Died from error
+        if frame is None:
+            raise _Died
+        return frame
+
+    def exit_signal(self) -> int:
+        """Signal that ended the process that has just gone; 0 if it ended by itself."""
+        try:
+            return max(0, -self.process.wait(timeout=2))
+        except subprocess.TimeoutExpired:
+            return 0
+
+    def last_words(self) -> str:
+        """The end of what it wrote to its standard error."""
+        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 500))
+        return self._errors.read().decode("utf-8", "replace").strip()
+
+    def discard(self) -> None:
+        """Kill it if it still runs, and let go of everything."""
+        self.process.kill()
+        self._channel.close()
+        self.process.wait()
+        self._errors.close()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _Turn:
+    """One query that waits for a worker."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.worker: _Worker | None = None
+
+
+class QueryPool:
+    """Answers public queries in ``size`` worker processes and keeps one spare, so that a kill delays nobody.
+
+    ``newest`` names the current checkpoint and the change it is complete to, or None while there is none.
+    ``base`` resolves relative IRIs in queries. Waiting queries are served in the order in which they came.
+    """
+
+    def __init__(
+        self,
+        newest: Newest,
+        *,
+        size: int = 2,
+        limits: QueryLimits | None = None,
+        base: str = "http://localhost/",
+        wait_seconds: float = _WAIT_SECONDS,
+    ) -> None:
+        self._newest = newest
+        self._size = size
+        self._limits = limits or QueryLimits()
+        self._base = base
+        self._wait_seconds = wait_seconds
+        self._lock = threading.Condition()
+        self._idle: deque[_Worker] = deque()
+        self._turns: deque[_Turn] = deque()
+        self._busy: set[_Worker] = set()
+        self._corpses: deque[_Worker] = deque()
+        self._closed = False
+        self._failure: str | None = None
+        # Workers die with the thread that started them (PR_SET_PDEATHSIG), so one thread of the pool's life starts all.
+        self._keeper = threading.Thread(target=self._keep, name="query-pool-keeper", daemon=True)
+        self._keeper.start()
+
+    def answer(
+        self,
+        query: str,
+        accept: Mapping[str, str],
+        default_graphs: Sequence[str] = (),
+        named_graphs: Sequence[str] = (),
+        limits: QueryLimits | None = None,
+    ) -> QueryAnswer:
+        """Run one query. See :class:`federation.engines.PublicQueries`; graphs given here replace FROM clauses.
+
+        Raises QueryRejected (syntax, forbidden, timeout, too_large, memory, busy), EngineUnavailable.
+        """
+        limits = limits or self._limits
+        dataset = bool(default_graphs or named_graphs)
+        request = {
+            "query": query,
+            "accept": dict(accept),
+            "default": list(default_graphs) if dataset else None,
+            "named": list(named_graphs) if dataset else None,
+            "base": self._base,
+            "seconds": limits.seconds,
+            "rows": limits.rows,
+            "bytes": limits.bytes,
+            "memory": limits.memory,
+        }
+        for _ in range(_CHECKPOINT_TRIES):
+            newest = self._newest()
+            path, seq = (str(newest[0]), newest[1]) if newest else (None, 0)
+            body, kind, done = self._run({**request, "store": path}, limits)
+            if kind == DONE:
+                return QueryAnswer(done["kind"], done["media_type"], body, seq)
+            if done["failed"] != "store":
+                raise _rejection(done, limits)
+        raise EngineUnavailable("The checkpoint of the store cannot be read.")
+
+    def warm(self, timeout: float = _START_SECONDS) -> None:
+        """Wait until all workers and the spare stand ready. Raises EngineUnavailable if they do not in time."""
+        with self._lock:
+            ready = self._lock.wait_for(lambda: len(self._idle) + len(self._busy) > self._size or self._closed, timeout)
+        if not ready:
+            raise EngineUnavailable(f"The query workers do not start. {self._failure or ''}".strip())
+
+    @property
+    def network_denied(self) -> bool:
+        """Whether the operating system keeps the workers that are running now from the network."""
+        with self._lock:
+            workers = [*self._idle, *self._busy]
+        return bool(workers) and all(worker.confinement.get("network_denied") for worker in workers)
+
+    def close(self) -> None:
+        """End all workers; queries that are running or waiting fail with EngineUnavailable."""
+        with self._lock:
+            self._closed = True
+            for worker in self._busy:
+                worker.process.kill()
+            for turn in self._turns:
+                turn.event.set()
+            self._turns.clear()
+            self._lock.notify_all()
+        self._keeper.join()
+
+    def _run(self, request: Mapping[str, Any], limits: QueryLimits) -> tuple[bytes, bytes, dict[str, Any]]:
+        worker = self._acquire()
+        healthy = False
+        try:
+            body, kind, done = worker.ask(request, time.monotonic() + limits.seconds)
+            healthy = not done.pop("retired", False)
+        except TimeoutError:
+            raise QueryRejected("timeout", f"The query was stopped after {limits.seconds:g} s.") from None
+        except _Died:
+            raise self._autopsy(worker, limits) from None
+        finally:
+            self._release(worker, healthy)
+        return body, kind, done
+
+    def _autopsy(self, worker: _Worker, limits: QueryLimits) -> QueryRejected | EngineUnavailable:
+        """Say why a worker died under a query: who must act?"""
+        ended_by = worker.exit_signal()
+        if self._closed:
+            return EngineUnavailable("The query service is stopping.")
+        if ended_by in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS):  # no memory; no stack; no memory for a page
+            return QueryRejected("memory", f"The query needs more than {limits.memory} bytes of memory.")
+        if ended_by == signal.SIGXCPU:
+            return QueryRejected("timeout", f"The query was stopped after {2 * limits.seconds:g} s of processor time.")
+        _log.warning("a query worker died (signal %s): %s", ended_by, worker.last_words())
+        return EngineUnavailable("The process that ran the query has gone. Ask again.")
+
+    def _acquire(self) -> _Worker:
+        deadline = time.monotonic() + self._wait_seconds
+        while True:
+            worker = self._next_worker(deadline)
+            if worker.alive:
+                return worker
+            self._release(worker, healthy=False)  # it died while idle: nobody's query is lost
+
+    def _next_worker(self, deadline: float) -> _Worker:
+        with self._lock:
+            self._refuse_if_closed()
+            if self._idle and not self._turns and len(self._busy) < self._size:
+                worker = self._idle.popleft()
+                self._busy.add(worker)
+                return worker
+            turn = _Turn()
+            self._turns.append(turn)
+        turn.event.wait(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            if turn.worker is not None:
+                return turn.worker
+            self._refuse_if_closed()
+            self._turns.remove(turn)
+            if self._failure and not self._busy:
+                raise EngineUnavailable(f"The query workers do not start. {self._failure}")
+            raise QueryRejected("busy", f"No query worker was free within {self._wait_seconds:g} s.")
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise EngineUnavailable("The query service is stopping.")
+
+    def _release(self, worker: _Worker, healthy: bool) -> None:
+        if not healthy:
+            worker.process.kill()  # at once: reaping it can wait for the keeper
+        with self._lock:
+            self._busy.discard(worker)
+            if healthy and not self._closed:
+                self._idle.appendleft(worker)  # the one used last has the warmest caches
+            else:
+                self._corpses.append(worker)
+            self._serve_turns()
+            self._lock.notify_all()
+
+    def _serve_turns(self) -> None:
+        while self._turns and self._idle and len(self._busy) < self._size:
+            turn, worker = self._turns.popleft(), self._idle.popleft()
+            self._busy.add(worker)
+            turn.worker = worker
+            turn.event.set()
+
+    def _keep(self) -> None:
+        """Start workers until there are ``size`` and a spare; bury the dead; end with the pool."""
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._closed or self._corpses or self._missing() > 0)
+                corpses = list(self._corpses)
+                self._corpses.clear()
+                closed, missing = self._closed, self._missing()
+            if closed:
+                break
+            if missing > 0:
+                self._start_one()
+            for worker in corpses:
+                worker.discard()
+        self._bury_all(corpses)
+
+    def _missing(self) -> int:
+        return self._size + 1 - len(self._idle) - len(self._busy)
+
+    def _start_one(self) -> None:
+        try:
+            worker = _Worker()
+        except OSError as error:
+            with self._lock:
+                self._failure = str(error)
+                self._lock.wait_for(lambda: self._closed, _RESTART_PAUSE)
+            _log.error("%s", error)
+            return
+        if not worker.confinement.get("network_denied") and self._failure is None:
+            _log.warning("public queries are not kept from the network: %s", worker.confinement.get("reason"))
+        with self._lock:
+            self._failure = None
+            self._idle.append(worker)
+            self._serve_turns()
+            self._lock.notify_all()
+
+    def _bury_all(self, corpses: list[_Worker]) -> None:
+        with self._lock:
+            self._lock.wait_for(lambda: not self._busy, _WAIT_SECONDS)
+            corpses += [*self._corpses, *self._idle, *self._busy]
+            self._idle.clear()
+            self._corpses.clear()
+        for worker in corpses:
+            worker.discard()
+
+
+_SYNTAX = {
+    "prefix": "A prefix is used but not declared.",
+    "iri": "An IRI is not valid.",
+    "unbound": "SELECT names a variable that is neither grouped nor aggregated.",
+    "bound": "A variable gets a value a second time.",
+    "function": "The query calls a function that does not exist here.",
+    "characters": "The query holds characters that are not valid Unicode.",
+}
+
+
+def _rejection(done: Mapping[str, Any], limits: QueryLimits) -> QueryRejected:
+    """Turn a failure that the worker reports into ours, in words of our own."""
+    match done["failed"]:
+        case "syntax":
+            said = _SYNTAX.get(done.get("hint", ""), "The query is not valid SPARQL.")
+            return QueryRejected("syntax", said, done.get("line"), done.get("column"))
+        case "too_large":
+            most = f"{limits.rows} rows" if done["what"] == "rows" else f"{limits.bytes} bytes"
+            return QueryRejected("too_large", f"The result has more than {most}.")
+        case "forbidden":
+            return QueryRejected("forbidden", "A query cannot call another server (SERVICE).")
+        case _:
+            return QueryRejected("memory", f"The query needs more than {limits.memory} bytes of memory.")
