@@ -1,0 +1,1 @@
+"""SHACL Core compiled into functions over one record. Use it through federation.pipeline.validate."""
