@@ -12,7 +12,7 @@ from federation.model import Term, Triple
 from federation.pipeline.shacl.compiler import Compiler
 from federation.pipeline.shacl.components import UnclaimedError
 from federation.pipeline.shacl.data import Background, Data, split_lines
-from federation.pipeline.shacl.graph import ShapesGraph
+from federation.pipeline.shacl.graph import ShapesGraph, parse_turtle
 from federation.pipeline.shacl.report import tier, to_findings, to_report
 from federation.pipeline.shacl.results import Result
 from federation.pipeline.shacl.targets import SPARQL_TARGET, Targets, shape_nodes, targets_of
@@ -106,4 +106,13 @@ def reference_shapes(shapes: Mapping[str, str], background: Iterable[Triple] = (
     return Validator(graph, Background(background), {}, refused)
 
 
-__all__ = ["Result", "Validator", "compile_shapes", "reference_shapes", "tier", "to_findings", "to_report"]
+__all__ = [
+    "Result",
+    "Validator",
+    "compile_shapes",
+    "parse_turtle",
+    "reference_shapes",
+    "tier",
+    "to_findings",
+    "to_report",
+]

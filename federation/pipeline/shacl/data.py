@@ -15,6 +15,8 @@ Properties = Mapping[Term, Sequence[Term]]
 _NOTHING: Properties = {}
 _NO_TERMS: Sequence[Term] = ()
 
+_FEW = 32  # subjects; below it, looking through a record is faster than turning it round
+
 
 def split_lines(lines: str) -> list[Triple]:
     """Split canonical N-Triples lines. Only newline ends a line: texts may hold other Unicode line separators."""
@@ -141,9 +143,13 @@ class Data:
 
     def subjects(self, node: Term, predicate: Term) -> Sequence[Term]:
         """Subjects of the triples with this predicate and object."""
-        if self._inverse is None:
-            self._inverse = _invert(self.own)
-        mine = self._inverse.get(node, _NOTHING).get(predicate, _NO_TERMS)
+        mine: Sequence[Term]
+        if len(self.own) <= _FEW:
+            mine = [s for s, pairs in self.own.items() if predicate in pairs and node in pairs[predicate]]
+        else:
+            if self._inverse is None:
+                self._inverse = _invert(self.own)
+            mine = self._inverse.get(node, _NOTHING).get(predicate, _NO_TERMS)
         beside = self._background.inverted().get(node, _NOTHING).get(predicate, _NO_TERMS)
         if mine and beside:
             return list(dict.fromkeys((*mine, *beside)))

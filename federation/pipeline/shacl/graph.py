@@ -18,14 +18,18 @@ from federation.pipeline.shacl.terms import FIRST, NIL, REST
 _NOTHING: Properties = {}
 
 
-def _parse(name: str, turtle: str) -> Iterator[Triple]:
+def parse_turtle(name: str, turtle: str) -> Iterator[Triple]:
+    """Read Turtle as triples of canonical terms. Raises ConfigError with the line and column of a syntax error.
+
+    ``name`` is the file name, or the absolute IRI that relative IRIs start from.
+    """
     base = name if "://" in name else "urn:carrefour:shapes"
     try:
         for quad in parse(input=turtle.encode(), format=RdfFormat.TURTLE, base_iri=base):
             yield str(quad.subject), str(quad.predicate), str(quad.object)
     except SyntaxError as error:
         where = f"line {error.lineno}, column {error.offset}" if error.lineno else "unknown line"
-        raise ConfigError(f"The shapes file {name} is not valid Turtle ({where}): {error.msg}") from error
+        raise ConfigError(f"The file {name} is not valid Turtle ({where}): {error.msg}") from error
 
 
 class ShapesGraph:
@@ -33,7 +37,7 @@ class ShapesGraph:
 
     def __init__(self, shapes: Mapping[str, str]) -> None:
         """Read Turtle texts by file name (or by absolute IRI, then the base of relative IRIs). Raises ConfigError."""
-        self.triples = list(dict.fromkeys(t for name in shapes for t in _parse(name, shapes[name])))
+        self.triples = list(dict.fromkeys(t for name in shapes for t in parse_turtle(name, shapes[name])))
         self._properties = index(self.triples)
         self._names: dict[Term, Term] = {}
 
