@@ -1,0 +1,19 @@
+"""Mapping: from a partner's rows to records of the shared vocabulary, by configuration alone, as pure functions.
+
+Read mapper.py first. A mapping decides which column is which of our words, never how a value is cleaned.
+"""
+
+from __future__ import annotations
+
+from federation.pipeline.mapping.grouping import Group
+from federation.pipeline.mapping.mapper import Mapper, RunStamp
+from federation.pipeline.sources import Source
+from federation.vocabulary import Vocabulary
+
+
+def compile_mapping(source: Source, vocabulary: Vocabulary, base_url: str) -> Mapper:
+    """Compile the mapping of a source. ``base_url`` (without final slash) is where records of this instance live."""
+    return Mapper(source, vocabulary, base_url.rstrip("/"))
+
+
+__all__ = ["Group", "Mapper", "RunStamp", "compile_mapping"]

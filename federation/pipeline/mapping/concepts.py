@@ -1,0 +1,93 @@
+"""Finds the concepts that a partner's word stands for: its own crosswalk, its site's dictionary, our labels and codes.
+
+Must never guess: what is not found stays a word, with the nearest concept as a suggestion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from federation.pipeline.cleaning import Problem, iri, is_missing
+from federation.pipeline.cleaning.text import as_string
+from federation.pipeline.mapping.values import plain
+from federation.pipeline.sources import Crosswalk
+from federation.vocabulary import Vocabulary, fold
+
+AUDIENCES = frozenset({"HAN", "JEU", "SEN"})
+METHODS = frozenset({"COO", "EVA", "GOU", "MEC", "MED", "PAR", "REC"})
+"""Theme codes that also say for whom, and how (vocabulary design, section 5)."""
+
+
+class Found(NamedTuple):
+    """What a word stands for: IRIs of concepts; ``known`` is False for a word that nobody has heard of."""
+
+    concepts: tuple[str, ...]
+    known: bool
+    suggestion: str | None = None
+
+
+class ConceptFinder:
+    """Finds concepts of one scheme for one source. Answers are remembered (at most 4,096 words)."""
+
+    def __init__(self, scheme: str, crosswalk: Crosswalk | None, vocabulary: Vocabulary) -> None:
+        self._scheme, self._vocabulary = scheme, vocabulary
+        self._words = {fold(word): ours for word, ours in crosswalk.words.items()} if crosswalk else {}
+        self._site: Mapping[str, Any] = (
+            vocabulary.crosswalk(crosswalk.site) if crosswalk is not None and crosswalk.site else {}
+        )
+        self.find = lru_cache(maxsize=4096)(self._find)
+
+    def __call__(self, leaf: Any, problems: list[Problem]) -> tuple[tuple[str, ...], str | None]:
+        """Give the concepts of a leaf, and the word itself if it is unknown (to be kept as a keyword)."""
+        word = as_string(plain(leaf))
+        if word is None or is_missing(word):
+            return (), None
+        found = self.find(" ".join(word.split()))
+        if found.known:
+            return found.concepts, None
+        problems.append(Problem("unknown-word", word, found.suggestion, kept=True))
+        return (), word
+
+    def _find(self, word: str) -> Found:
+        folded = fold(word)
+        if folded in self._words:
+            ours = self._words[folded]
+            return Found(tuple(dict.fromkeys(iri_ for code in ours for iri_ in self._ours(code))), True)
+        if folded in self._site:
+            return Found(tuple(self._in_scheme(self._site[folded])), True)
+        concepts = self._ours(word)
+        if concepts:
+            return Found(concepts, True)
+        near = self._vocabulary.nearest_concept(self._scheme, word)
+        return Found((), False, f"{near.labels.get('fr', near.code)} ({near.code})" if near else None)
+
+    def _ours(self, word: str) -> tuple[str, ...]:
+        found = self._vocabulary.find_concepts(self._scheme, word)
+        if not found and word.startswith(("http://", "https://")):
+            last = word.rstrip("/#").replace("#", "/").rpartition("/")[2]
+            same = word.replace("https://", "http://", 1).rstrip("/")
+            found = tuple(
+                concept
+                for concept in self._vocabulary.find_concepts(self._scheme, last)
+                if concept.iri.replace("https://", "http://", 1) == same
+            )
+        return tuple(concept.iri for concept in found)
+
+    def _in_scheme(self, items: Any) -> list[str]:
+        """Facts of a site's dictionary are codes or IRIs of themes; keep those of our scheme."""
+        found: list[str] = []
+        for item in (items,) if isinstance(items, str) else items:
+            found += self._ours(getattr(item, "iri", item))
+        return found
+
+
+def implied(concept: str) -> tuple[str, str] | None:
+    """Say which other field a theme also sets, and its concept: (``audience`` | ``method``, term)."""
+    base, _, code = concept.rpartition("/")
+    if code in AUDIENCES:
+        return "audience", iri(f"{base.removesuffix('/theme')}/public/{code}")
+    if code in METHODS:
+        return "method", iri(f"{base.removesuffix('/theme')}/method/{code}")
+    return None

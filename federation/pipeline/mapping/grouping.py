@@ -1,0 +1,233 @@
+"""Sorts rows before they are mapped: left out on purpose, repeated, without a name, or several places of one record.
+
+Must account for every row, and never join rows by anything but their id. Source: harvesting design, sections 4 and 6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import orjson
+
+from federation.errors import PartnerError
+from federation.model import Outcome, RawRecord
+from federation.pipeline.cleaning import Problem, is_missing
+from federation.pipeline.cleaning.text import as_string
+from federation.pipeline.mapping.identity import normal_id, record_key
+from federation.pipeline.mapping.messages import finding
+from federation.pipeline.mapping.paths import Row, compile_path, compile_paths, compile_template, is_template, scalar
+from federation.pipeline.mapping.values import leaves, plain
+from federation.pipeline.sources import Source
+from federation.vocabulary import fold
+
+NamedRow = Callable[[Row, str | None], str | None]
+"""Reads an id or an address from a row; the second argument fills ``{id}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rows of one record, in feed order. ``identifier`` is the partner's id in normal form, ``key`` its safe form.
+
+    ``copies`` counts further rows that say exactly the same.
+    """
+
+    key: str
+    identifier: str
+    rows: tuple[RawRecord, ...]
+    copies: int = 0
+
+    @property
+    def where(self) -> str:
+        """The partner's address of the first row."""
+        return self.rows[0].where
+
+    @property
+    def size(self) -> int:
+        """How many rows of the feed this record accounts for."""
+        return len(self.rows) + self.copies
+
+
+class Sorter:
+    """Decides which rows are records of this source, and which belong together."""
+
+    def __init__(self, source: Source, base_url: str) -> None:
+        records = source.records
+        self._source = source
+        self._own = (f"{base_url}/records/", f"{base_url}/id/")
+        self._types = frozenset(name.removeprefix("schema:") for name in records.types)
+        self._only = _conditions(source.only)
+        self._excluded = _conditions(source.excluded)
+        self._origins = {fold(word) for word, slug in source.origins.items() if slug != source.partner.slug}
+        self._origin = compile_paths(records.origin) if records.origin else None
+        self._ids = [namer(path, escape=False) for path in records.id if path != "@page"]
+        self._pages = [namer(path, escape=True) for path in records.page]
+        self._id_field = records.id[0] if records.id else (records.page[0] if records.page else None)
+
+    def sort(self, rows: Iterable[RawRecord]) -> Iterator[Group | Outcome]:
+        """Give each record's rows as a group, and every other row as an outcome. Raises PartnerError: an id that never varies."""
+        named = self._named(rows)
+        return self._joined(named) if self._source.records.repeat else self._single(named)
+
+    def page(self, row: Row, identifier: str) -> str | None:
+        """Read the address of the page as given; the first path that is not empty."""
+        return next((value for read in self._pages if (value := read(row, identifier)) is not None), None)
+
+    def excluded(self, row: Row) -> str | None:
+        """Say why a row is left out on purpose; None if it is not."""
+        if self._types and not self._types & {str(name).removeprefix("schema:") for name in leaves(row.get("@type"))}:
+            return "type"
+        for title, read, allowed in self._only:
+            if not allowed & _folded(read(row)):
+                return f"only: {title}"
+        for title, read, refused in self._excluded:
+            if refused & _folded(read(row)):
+                return f"except: {title}"
+        if self._origin is not None and self._origins & _folded(self._origin(row)):
+            return "origin"
+        return None
+
+    def identify(self, row: Row) -> str | None:
+        """Read the id of a row in normal form: their id, else the address of the page."""
+        for read in self._ids:
+            value = read(row, None)
+            if value is not None and not is_missing(value):
+                return normal_id(value)
+        page = next((value for read in self._pages if (value := read(row, None)) is not None), None)
+        return None if page is None or is_missing(page) else normal_id(page)
+
+    def _named(self, rows: Iterable[RawRecord]) -> Iterator[tuple[str, RawRecord] | Outcome]:
+        pattern = self._source.records.match
+        for raw in rows:
+            why = self.excluded(raw.row)
+            if why is None and pattern is not None and not self._matches(raw.row, pattern):
+                why = "match"
+            if why is None and self._is_ours(raw.row):
+                why = "own"
+            if why is not None:
+                yield Outcome(raw.where, None, None, (), excluded=why)
+                continue
+            identifier = self.identify(raw.row)
+            if identifier is None:
+                said = finding(Problem("id-missing", ""), raw.where, self._id_field, "identifier", None)
+                yield Outcome(raw.where, None, None, (said,))
+            else:
+                yield identifier, raw
+
+    def _is_ours(self, row: Row) -> bool:
+        name = row.get("@id")
+        return isinstance(name, str) and name.startswith(self._own)
+
+    def _matches(self, row: Row, pattern: str) -> bool:
+        page = self.page(row, self.identify(row) or "")
+        try:
+            return page is not None and fnmatchcase(urlsplit(page).path, pattern)
+        except ValueError:
+            return False
+
+    def _single(self, named: Iterable[tuple[str, RawRecord] | Outcome]) -> Iterator[Group | Outcome]:
+        """One row, one record. The first row waits until a second id proves that ids vary."""
+        seen: dict[str, tuple[bytes, str]] = {}
+        waiting: list[Group | Outcome] = []
+        clashes = 0
+        for item in named:
+            if isinstance(item, Outcome):
+                waiting.append(item)
+            else:
+                identifier, raw = item
+                mark = hashlib.blake2b(canonical(raw.row), digest_size=16).digest()
+                if identifier in seen:
+                    clashes += seen[identifier][0] != mark
+                    waiting.append(self._again(identifier, raw, mark, seen[identifier]))
+                else:
+                    seen[identifier] = (mark, raw.where)
+                    waiting.append(Group(record_key(identifier), identifier, (raw,)))
+            if len(seen) > 1:
+                yield from waiting
+                waiting.clear()
+        if len(seen) == 1 and clashes:
+            self._refuse_constant(next(iter(seen)))
+        yield from waiting
+
+    def _again(self, identifier: str, raw: RawRecord, mark: bytes, first: tuple[bytes, str]) -> Outcome:
+        key = record_key(identifier)
+        if mark == first[0]:
+            said = finding(Problem("row-repeated", identifier, first[1]), raw.where, self._id_field, "identifier", None)
+            return Outcome(raw.where, None, None, (said,), excluded="repeated", key=key)
+        said = finding(Problem("id-duplicate", identifier, first[1]), raw.where, self._id_field, "identifier", None)
+        return Outcome(raw.where, None, None, (said,))
+
+    def _joined(self, named: Iterable[tuple[str, RawRecord] | Outcome]) -> Iterator[Group | Outcome]:
+        """All rows of an id are one record; identical rows count once."""
+        groups: dict[str, dict[bytes, RawRecord]] = {}
+        sizes: dict[str, int] = {}
+        for item in named:
+            if isinstance(item, Outcome):
+                yield item
+                continue
+            identifier, raw = item
+            sizes[identifier] = sizes.get(identifier, 0) + 1
+            groups.setdefault(identifier, {}).setdefault(canonical(raw.row), raw)
+        if len(groups) == 1 and self._names_differ(groups):
+            self._refuse_constant(next(iter(groups)))
+        for identifier, rows in groups.items():
+            copies = sizes[identifier] - len(rows)
+            yield Group(record_key(identifier), identifier, tuple(rows.values()), copies)
+
+    def _names_differ(self, groups: dict[str, dict[bytes, RawRecord]]) -> bool:
+        paths = self._source.fields.get("name")
+        if not paths:
+            return False
+        read = compile_paths(paths)
+        return len({canonical(read(raw.row)) for rows in groups.values() for raw in rows.values()}) > 1
+
+    def _refuse_constant(self, identifier: str) -> NoReturn:
+        raise PartnerError(
+            f"All rows have the same id ({identifier!r}), read from {self._id_field!r}, but differ in content: "
+            "an id that never varies names nothing. Choose another column as `id` in [records]."
+        )
+
+
+def namer(path: str, escape: bool) -> NamedRow:
+    """Read an id or an address by template, column or path."""
+    if is_template(path):
+        return compile_template(path, escape)
+    getter = compile_path(path)
+
+    def read(row: Row, _identity: str | None) -> str | None:
+        value = as_string(scalar(getter(row)))
+        return None if value is None or is_missing(value) else value
+
+    return read
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON of a plain value: the same value gives the same bytes, whatever the order of its keys."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError):  # lone surrogates, integers of more than 64 bits, values of a foreign type
+        text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
+        return text.encode("utf-8")
+
+
+def _conditions(
+    table: Any,
+) -> tuple[tuple[str, Callable[[Row], Any], frozenset[str]], ...]:
+    return tuple(
+        (title, compile_path(title), frozenset(fold(_said(value)) for value in values))
+        for title, values in table.items()
+    )
+
+
+def _folded(raw: Any) -> frozenset[str]:
+    found = leaves(raw)
+    return frozenset(fold(_said(plain(leaf))) for leaf in found) if found else frozenset({""})
+
+
+def _said(value: Any) -> str:
+    return as_string(value) or ""

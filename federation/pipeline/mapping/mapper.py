@@ -1,0 +1,228 @@
+"""Turns rows of one source into records of the shared vocabulary. Pure: no clock, no files, no network.
+
+Compiled once per source; then one call per record. Must never raise on what a partner wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from federation.model import Finding, Openness, Outcome, RawRecord, Record
+from federation.pipeline.cleaning import Problem, clean_iri, normal_address
+from federation.pipeline.mapping.grouping import Group, Sorter, canonical
+from federation.pipeline.mapping.messages import finding
+from federation.pipeline.mapping.nodes import ObjectPlan, ScalarPlan, keep_apart, reference
+from federation.pipeline.mapping.plans import Planner, stricter
+from federation.pipeline.mapping.sheet import Sheet
+from federation.pipeline.mapping.terms import RecordTerms
+from federation.pipeline.sources import Source
+from federation.vocabulary import Vocabulary
+
+SHEET_FIELDS = frozenset({"license", "language", "access"})
+"""Mapped fields of the record node that decide about the record itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStamp:
+    """The run that maps: its IRI and its time (``xsd:dateTime``, with zone)."""
+
+    iri: str
+    time: str
+
+
+class Mapper:
+    """The compiled mapping of one source.
+
+    ``names`` gives, for each of our dotted terms, the partner's column or path, so that results of a later stage can
+    be said in the partner's words.
+    """
+
+    def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str) -> None:
+        self._source = source
+        self._sorter = Sorter(source, base_url)
+        plans = Planner(source, vocabulary, base_url).top()
+        self._plans = [plan for plan in plans if plan.key not in SHEET_FIELDS]
+        self._heads = [plan for plan in plans if plan.key in SHEET_FIELDS]
+        self._all = [*self._heads, *self._plans]
+        self._repeat = frozenset(source.records.repeat)
+        self._terms = RecordTerms(source, vocabulary, base_url)
+        self._start = f"{base_url}/records/{source.partner.slug}/"
+        names = {term.removesuffix(".at"): paths[0] for term, paths in source.fields.items()}
+        if source.records.page:
+            names["page"] = source.records.page[0]
+        if source.records.id or source.records.page:
+            names["identifier"] = (source.records.id or source.records.page)[0]
+        self.names: Mapping[str, str] = names
+        self._names = dict(names)
+
+    def __call__(self, raw: RawRecord, run: RunStamp) -> Outcome:
+        """Map one row on its own."""
+        item = next(iter(self._sorter.sort([raw])))
+        return item if isinstance(item, Outcome) else self.map(item, run)
+
+    def group(self, rows: Iterable[RawRecord]) -> Iterator[Group | Outcome]:
+        """Sort the rows of a feed into records; rows that are none come as outcomes, so that every row is accounted for.
+
+        Raises PartnerError if all rows share one id.
+        """
+        return self._sorter.sort(rows)
+
+    def raw_hash(self, group: Group) -> str:
+        """SHA-256 (hex) of the values that the mapping reads in these rows, whatever the order of rows and keys."""
+        reads, _ = self._read(group)
+        return hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
+
+    def map(self, group: Group, run: RunStamp) -> Outcome:
+        """Map the rows of one record. The outcome has no tier yet; without a record, its findings or ``excluded`` say why."""
+        reads, conflicts = self._read(group)
+        raw_hash = hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
+        page, *values = reads
+        record = self._start + group.key
+        sheet = Sheet(record, group.where, self._source.lang, self._names)
+        sheet.findings += conflicts
+        heads = dict(zip((plan.key for plan in self._heads), values, strict=False))
+        head = self._terms.head(heads, sheet)
+        address = self._page(page, sheet)
+        openness = stricter(self._source.openness, head.access or Openness.OPENDATA)
+        made: Record | None = None
+        excluded = None
+        if openness is not Openness.OPENDATA:
+            excluded = f"openness: {openness.value}"
+        elif not sheet.refused and address is not None:
+            claims = self._project(values[len(self._heads) :], sheet, address)
+            lines = sheet.lines + self._terms.lines(record, group.identifier, address, head)
+            content, digest = _content(lines, self._terms.stamp(record, run.iri, run.time))
+            made = Record(
+                iri=record,
+                partner=self._source.partner.slug,
+                source=self._source.id,
+                key=group.key,
+                page=address,
+                content=content,
+                digest=digest,
+                raw_hash=raw_hash,
+                claims=(*claims, *_origin(group.identifier, claims)),
+                restricted=sheet.restricted,
+            )
+        return Outcome(
+            where=group.where,
+            record=made,
+            tier=None,
+            findings=tuple(sheet.findings),
+            rows=group.size,
+            excluded=excluded,
+            key=group.key,
+            raw_hash=raw_hash,
+        )
+
+    def _project(self, values: list[Any], sheet: Sheet, page: str) -> tuple[str, ...]:
+        """Write the project node; give the addresses that the record names as its own identity."""
+        subject = f"<{sheet.nodes}project> "
+        claims = [page]
+        for plan, raw in zip(self._plans, values, strict=True):
+            if plan.level is not Openness.OPENDATA:
+                keep_apart(plan, raw, sheet, self._source.split)
+                continue
+            if isinstance(plan, ObjectPlan):
+                self._object(plan, raw, sheet, subject)
+                continue
+            lines = _scalar(plan, raw, sheet)
+            if plan.field.owner == "record":
+                sheet.lines += [f"<{sheet.iri}> {line} .\n" for line in lines]
+            else:
+                sheet.lines += [f"{subject}{line} .\n" for line in lines]
+            if plan.key == "sameAs":
+                claims += [line.rsplit(" ", 1)[1][1:-1] for line in lines]
+        return tuple(dict.fromkeys(normal_address(claim) for claim in claims))
+
+    def _object(self, plan: ObjectPlan, raw: Any, sheet: Sheet, subject: str) -> None:
+        nodes = plan.write(raw or (), sheet)
+        if plan.field.inverse:
+            sheet.lines += [f"<{node}> <{plan.field.property}> {subject}.\n" for node in nodes]
+        else:
+            sheet.lines += [f"{subject}{line} .\n" for line in reference(plan, nodes)]
+
+    def _page(self, raw: Any, sheet: Sheet) -> str | None:
+        page = clean_iri(raw, sheet.problems)
+        if page is None:
+            sheet.problems.append(Problem("page-missing", str(raw or "")))
+        if sheet.problems:
+            sheet.report("page")
+        return page
+
+    def _read(self, group: Group) -> tuple[list[Any], list[Finding]]:
+        """Read the page and all fields, joined over the rows of the group."""
+        rows = [self._values(raw, group.identifier) for raw in group.rows]
+        if len(rows) == 1:
+            return rows[0], []
+        joined, conflicts = [], []
+        for plan, column in zip([None, *self._all], zip(*rows, strict=True), strict=True):
+            if plan is not None and plan.key in self._repeat:
+                joined.append(_gathered(column))
+                continue
+            value, differs = _most_frequent(column)
+            joined.append(value)
+            if differs:
+                term = "page" if plan is None else plan.key
+                problem = Problem("repeat-conflict", _spoken(value))
+                conflicts.append(finding(problem, group.where, self._field_of(term), term, self._start + group.key))
+        return joined, conflicts
+
+    def _field_of(self, term: str) -> str | None:
+        return self.names.get(term) or next(
+            (path for key, path in self.names.items() if key.startswith(f"{term}.")), None
+        )
+
+    def _values(self, raw: RawRecord, identifier: str) -> list[Any]:
+        row = raw.row
+        return [self._sorter.page(row, identifier), *(plan.read(row) for plan in self._all)]
+
+
+def _scalar(plan: ScalarPlan, raw: Any, sheet: Sheet) -> list[str]:
+    lines = plan.lines(raw, sheet) if raw is not None and raw != "" else []
+    if plan.constant and (plan.many or not lines):
+        more = plan.lines(list(plan.constant), sheet)
+        lines = list(dict.fromkeys([*lines, *more]))
+    if sheet.problems:
+        sheet.report(plan.key)
+    return lines
+
+
+def _origin(identifier: str, claims: tuple[str, ...]) -> tuple[str, ...]:
+    """A record whose id is an IRI claims it, too."""
+    if "/" not in identifier or "." not in identifier.split("/", 1)[0]:
+        return ()
+    claim = identifier.removeprefix("www.")
+    return () if claim in claims else (claim,)
+
+
+def _gathered(column: tuple[Any, ...]) -> list[Any]:
+    """All different values of a repeated term, in an order that does not depend on the rows."""
+    values = [item for cell in column for item in (cell if isinstance(cell, list) else [cell])]
+    found = {canonical(value): value for value in values}
+    return [found[key] for key in sorted(found)]
+
+
+def _most_frequent(column: tuple[Any, ...]) -> tuple[Any, bool]:
+    """The most frequent value, ties by code point; and whether the rows differ."""
+    counts = Counter(canonical(value) for value in column)
+    if len(counts) == 1:
+        return column[0], False
+    best = min(counts, key=lambda key: (-counts[key], key))
+    return next(value for value in column if canonical(value) == best), True
+
+
+def _spoken(value: Any) -> str:
+    return value if isinstance(value, str) else canonical(value).decode("utf-8", "replace")
+
+
+def _content(lines: list[str], stamp: list[str]) -> tuple[str, str]:
+    """Sorted content with the stamp of the run, and the digest of the content without it."""
+    unique = set(lines)
+    digest = hashlib.sha256("".join(sorted(unique)).encode("utf-8")).hexdigest()
+    unique.update(stamp)
+    return "".join(sorted(unique)), digest

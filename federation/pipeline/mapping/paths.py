@@ -1,0 +1,124 @@
+"""Turns a partner's column title, key or JMESPath into a function that reads one row. Must never run a partner's code.
+
+A column or key is taken as it is written if the row has it; anything else is JMESPath (at most 200 characters).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from federation.pipeline.cleaning import is_missing
+from federation.pipeline.cleaning.text import as_string
+
+Row = Mapping[str, Any]
+Getter = Callable[[Row], Any]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+$")
+_HOLE = re.compile(r"\{([^{}:]+)\}")
+
+
+def compile_paths(paths: tuple[str, ...]) -> Getter:
+    """Read the first of several paths that is not missing; None if all are."""
+    getters = tuple(compile_path(path) for path in paths)
+    if len(getters) == 1:
+        return getters[0]
+
+    def first(row: Row) -> Any:
+        for getter in getters:
+            value = getter(row)
+            if not is_missing(value):
+                return value
+        return None
+
+    return first
+
+
+def compile_path(path: str) -> Getter:
+    """Read one column, key or JMESPath. An expression that fails on a row reads as nothing there."""
+    if _NAME.match(path):
+        return lambda row: row.get(path)
+    if is_template(path):
+        return _filler(path)
+    if _DOTTED.match(path):
+        return _walker(path)
+    try:
+        expression = jmespath.compile(path)
+    except JMESPathError:
+        return lambda row: row.get(path)
+
+    def search(row: Row) -> Any:
+        if path in row:
+            return row[path]
+        try:
+            return expression.search(row)
+        except (JMESPathError, TypeError, ValueError):
+            return None
+
+    return search
+
+
+def _filler(template: str) -> Getter:
+    fill = compile_template(template, escape=template.startswith(("http://", "https://")))
+    return lambda row: row[template] if template in row else fill(row, None)
+
+
+def _walker(path: str) -> Getter:
+    steps = path.split(".")
+
+    def walk(row: Row) -> Any:
+        if path in row:
+            return row[path]
+        value: Any = row
+        for step in steps:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(step)
+        return value
+
+    return walk
+
+
+def is_template(path: str) -> bool:
+    """Say whether a path is an address or has holes to fill (``{id}``), rather than something to look up."""
+    return path.startswith(("http://", "https://")) or _HOLE.search(path) is not None
+
+
+def compile_template(template: str, escape: bool) -> Callable[[Row, str | None], str | None]:
+    """Fill a template from a row; ``{id}`` is the record's id if one is given. None if a hole stays empty.
+
+    ``escape``: values are percent-encoded, for addresses.
+    """
+    parts = _HOLE.split(template)
+    fixed = parts[0::2]
+    holes = [(name, compile_path(name)) for name in parts[1::2]]
+
+    def fill(row: Row, identity: str | None) -> str | None:
+        filled = [fixed[0]]
+        for (name, getter), text in zip(holes, fixed[1:], strict=True):
+            value = identity if name == "id" and identity is not None else as_string(scalar(getter(row)))
+            if value is None or is_missing(value):
+                return None
+            value = value.strip()
+            filled += [quote(value, safe="-._~/:@!$'()*,;=") if escape else value, text]
+        return "".join(filled)
+
+    return fill
+
+
+def scalar(value: Any) -> Any:
+    """Reduce a JSON-LD value to one scalar: the first of a list, ``@value``, ``@id``."""
+    for _ in range(4):
+        if isinstance(value, list):
+            value = next((item for item in value if not is_missing(item)), None)
+        elif isinstance(value, Mapping):
+            value = value.get("@value", value.get("@id"))
+        else:
+            break
+    return None if isinstance(value, list | Mapping) else value

@@ -1,0 +1,98 @@
+"""The tables of a source file that do not depend on the vocabulary, checked by pydantic. Must never read a file."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
+
+FORMATS = ("json-ld", "json", "geojson", "csv", "xlsx")
+
+
+def _slug(value: str) -> str:
+    if not SLUG.match(value):
+        raise ValueError(f'"{value}" must be lower-case letters, digits and hyphens (at most 64)')
+    return value
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _short(value: tuple[str, ...]) -> tuple[str, ...]:
+    for item in value:
+        if len(item) > 200:
+            raise ValueError("a path has at most 200 characters")
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+Paths = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), AfterValidator(_short)]
+Box = tuple[float, float, float, float]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class LimitsTable(_Table):
+    """``[source.limits]``: what the feed may use. None: the instance's setting."""
+
+    bytes: int | None = Field(None, gt=0, le=2 * 1024**3)
+    seconds: float | None = Field(None, gt=0, le=3600)
+    records: int = Field(10_000, gt=0, le=5_000_000)
+    record_bytes: int = Field(1024 * 1024, gt=0)
+    pages: int = Field(500, gt=0)
+
+
+class SourceTable(_Table):
+    """``[source]``: what the feed is, where, under which terms."""
+
+    id: Slug | None = None
+    partner: Slug | None = None
+    name: str | None = Field(None, min_length=1, max_length=200)
+    lang: str = Field("fr", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    area: Literal["FR"] | Box | None = None
+    url: str = Field(min_length=1)
+    format: Literal["json-ld", "json", "geojson", "csv", "xlsx"] | None = None
+    profile: str | None = None
+    coverage: Literal["complete", "window", "log"] = "complete"
+    licence: str | None = None
+    contact: str | list[str] | dict[str, Literal["never", "problems", "always"]] | None = None
+    schedule: Literal["nightly", "weekly", "monthly", "manual"] = "nightly"
+    openness: Literal["opendata", "commons", "collective", "private"] = "opendata"
+    repair_encoding: bool = False
+    limits: LimitsTable = LimitsTable()
+
+
+class PartnerTable(_Table):
+    """``[partner]``: how the partner is shown."""
+
+    slug: Slug | None = None
+    name: str | None = Field(None, min_length=1, max_length=200)
+    url: str | None = None
+
+
+class RecordsTable(_Table):
+    """``[records]``: which rows are records, and what names them."""
+
+    at: str | None = Field(None, max_length=200)
+    types: Paths = ()
+    match: str | None = None
+    id: Paths = ()
+    page: Paths = ()
+    repeat: Paths = ()
+    origin: Paths = ()
+    sheet: str | None = None
+    separator: str | None = Field(None, min_length=1, max_length=1)
+    encoding: str | None = None
+
+
+TABLES: dict[str, type[BaseModel]] = {"source": SourceTable, "partner": PartnerTable, "records": RecordsTable}
+"""Tables with fixed keys."""
+
+OPEN_TABLES = ("request", "fields", "only", "except", "split", "always", "crosswalk", "openness", "origins")
+"""Tables whose keys are the partner's words or terms of the vocabulary."""
