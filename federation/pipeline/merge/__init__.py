@@ -1,0 +1,207 @@
+"""Apply: writes planned records into the store and the ledger so that a crash leaves each old or new, never half.
+
+Journal (pending) → store → one SQL transaction (states, links, changes, journal done). Never a second way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from federation.engines import GraphWrite, TripleStore
+from federation.errors import CarrefourError, EngineUnavailable
+from federation.ledger import Ledger
+from federation.ledger.sources import PartnerRow, SourceRow
+from federation.ledger.times import from_text, to_text
+from federation.linking import Decision
+from federation.model import Action, Change, Record, RunReport, Tier, to_lines
+from federation.pipeline.merge.descriptions import (
+    partner_iri,
+    partner_lines,
+    run_iri,
+    run_lines,
+    source_iri,
+    source_lines,
+)
+from federation.pipeline.merge.effects import Batch, Effects, Item, Workshop, project_iri, removal
+from federation.pipeline.merge.project import RecordView, merged_project
+
+__all__ = ["AppliedBatch", "Item", "Merger", "RecordView", "merged_project", "project_iri", "removal"]
+
+_BETWEEN = timedelta(seconds=1)  # at least, from one checkpoint for readers to the next
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBatch:
+    """What followed from a batch: its changes, and the content of each project touched (None: it answers no more)."""
+
+    changes: tuple[Change, ...]
+    projects: Mapping[str, str | None]
+
+
+class Merger:
+    """The one writer of the public graph. Not for several threads at once."""
+
+    def __init__(
+        self,
+        store: TripleStore,
+        ledger: Ledger,
+        base_url: str,
+        clock: Callable[[], datetime],
+        single_valued: Collection[str],
+        decisions: Sequence[Decision] = (),
+    ) -> None:
+        """``single_valued``: IRIs of project properties that take one value; ``decisions``: people's on identity."""
+        self._store = store
+        self._ledger = ledger
+        self._base = base_url
+        self._clock = clock
+        self._workshop = Workshop(ledger, store.reader(), base_url, single_valued, decisions)
+        self._published: datetime | None = None
+        self._behind = False  # something is written that readers do not see yet
+        self._broken = False  # a write failed half-way: only a restart may go on
+
+    def recover(self) -> list[RunReport]:
+        """Finish what a crash cut short: roll pending batches forward, mark running runs as abandoned, publish.
+
+        To be called once, before anything else is written. Returns the abandoned runs. Raises EngineUnavailable.
+        """
+        for pending in self._ledger.journal.pending():
+            payload = orjson.loads(pending.payload)
+            if payload["kind"] == "records":
+                self._carry_out(pending.batch, _unpack(payload), replayed=True)
+            else:
+                self._carry_out_descriptions(pending.batch, payload["remove"], payload["content"])
+        abandoned = self._ledger.runs.abandon_open(self._clock())
+        for report in abandoned:
+            if self._ledger.journal.wrote(report.run):
+                self._describe(report.run, {run_iri(self._base, report.run): run_lines(self._base, report)})
+        self.publish()  # always: a description may have been written after the last checkpoint
+        return abandoned
+
+    def declare(self, partner: PartnerRow, source: SourceRow, language: str) -> None:
+        """Note a partner and one of its sources, and describe them in the public graph if that says anything new."""
+        self._ledger.sources.declare(partner, source)
+        described = {
+            partner_iri(self._base, partner.slug): partner_lines(self._base, partner),
+            source_iri(self._base, source.id): source_lines(self._base, source, language),
+        }
+        present = self._store.reader().describe(described)
+        self._describe("", {iri: lines for iri, lines in described.items() if to_lines(present[iri]) != lines})
+
+    def apply(self, run: str, mapping_version: str, items: Sequence[Item]) -> AppliedBatch:
+        """Write a batch of about 1,000 records, each at most once, all of one source.
+
+        Returns when all of it is durable; readers see it within a second or at the end of the run. Raises
+        EngineUnavailable: then the batch is finished by :meth:`recover` at the next start, and this merger is done.
+        """
+        if not items:
+            return AppliedBatch((), {})
+        self._refuse_if_broken()
+        batch = Batch(run, mapping_version, to_text(self._clock()), tuple(items))
+        effects = self._workshop.work_out(batch)
+        number = self._ledger.journal.add(run, _pack(batch, effects.remove))
+        return self._carry_out(number, batch, replayed=False, effects=effects)
+
+    def finish(self, report: RunReport) -> None:
+        """Write the account of a run; describe it in the public graph if it wrote any record; publish the rest."""
+        self._refuse_if_broken()
+        if self._ledger.journal.wrote(report.run):
+            self._describe(report.run, {run_iri(self._base, report.run): run_lines(self._base, report)})
+        with self._ledger.write() as tx:
+            self._ledger.runs.finish(report, tx)
+            self._ledger.sources.note_run(report.source, report.run, tx)
+        if self._behind:
+            self.publish()
+
+    def publish(self) -> None:
+        """Make everything written visible to readers now."""
+        self._store.publish(self._ledger.changes.last_seq())
+        self._published = self._clock()
+        self._behind = False
+
+    def close(self) -> None:
+        """Publish what readers do not see yet. The store and the ledger belong to whoever opened them."""
+        if self._behind and not self._broken:
+            self.publish()
+
+    def _carry_out(self, number: int, batch: Batch, replayed: bool, effects: Effects | None = None) -> AppliedBatch:
+        effects = effects or self._workshop.work_out(batch)
+        self._write(effects.writes(replayed))
+        regrouping = effects.regrouping
+        restricted = {item.record.iri: item.record.restricted for item in batch.items}
+        try:
+            with self._ledger.write() as tx:
+                self._ledger.records.put(effects.states, tx)
+                self._ledger.records.restrict(restricted, tx)
+                self._ledger.identities.mint(regrouping.fresh, tx)
+                self._ledger.identities.replace_claims(restricted, regrouping.claims, tx)
+                changes = self._ledger.changes.append(effects.changes, from_text(batch.applied), tx)
+                self._ledger.journal.close(number, tx)
+        except CarrefourError:
+            self._broken = True
+            raise
+        self._publish_in_time()
+        return AppliedBatch(tuple(changes), effects.projects)
+
+    def _describe(self, run: str, described: Mapping[str, str]) -> None:
+        """Replace descriptions in the default graph, by way of the journal like everything else."""
+        if not described:
+            return
+        present = self._store.reader().describe(described)
+        remove = to_lines(triple for triples in present.values() for triple in triples)
+        content = "".join(described.values())
+        payload = {"kind": "descriptions", "remove": remove, "content": content}
+        self._carry_out_descriptions(self._ledger.journal.add(run, orjson.dumps(payload)), remove, content)
+
+    def _carry_out_descriptions(self, number: int, remove: str, content: str) -> None:
+        self._write([GraphWrite(None, content, remove)])
+        with self._ledger.write() as tx:
+            self._ledger.journal.close(number, tx)
+        self._behind = True
+
+    def _write(self, writes: Sequence[GraphWrite]) -> None:
+        try:
+            self._store.write(writes)
+        except (CarrefourError, ValueError):
+            self._broken = True
+            raise
+
+    def _publish_in_time(self) -> None:
+        self._behind = True
+        if self._published is None or abs(self._clock() - self._published) >= _BETWEEN:
+            self.publish()
+
+    def _refuse_if_broken(self) -> None:
+        if self._broken:
+            raise EngineUnavailable(
+                "An earlier write failed half-way. Start again: what was being written is finished first."
+            )
+
+
+def _pack(batch: Batch, remove: str) -> bytes:
+    payload = {
+        "kind": "records",
+        "run": batch.run,
+        "mapping_version": batch.mapping_version,
+        "applied": batch.applied,
+        "items": batch.items,
+        "remove": remove,
+    }
+    return orjson.dumps(payload, default=dict)  # default: a Mapping that is no dict
+
+
+def _unpack(payload: Mapping[str, Any]) -> Batch:
+    items = tuple(
+        Item(
+            Action(item["action"]),
+            Record(**{**item["record"], "claims": tuple(item["record"]["claims"])}),
+            Tier(item["tier"]),
+        )
+        for item in payload["items"]
+    )
+    return Batch(payload["run"], payload["mapping_version"], payload["applied"], items, payload["remove"])

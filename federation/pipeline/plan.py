@@ -1,0 +1,175 @@
+"""Decides what to do with each row of a feed, given what is known of its record. Pure: it reads and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Protocol
+
+from federation.model import Counts, Finding, Outcome, Severity
+
+_IN_STORE = frozenset({"live", "held", "missing"})
+
+
+class Known(Protocol):
+    """What planning needs of a record's known state (ledger/records.py, RecordState)."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def raw_hash(self) -> str: ...
+    @property
+    def mapping_version(self) -> str: ...
+    @property
+    def tier(self) -> str | None: ...
+    @property
+    def state(self) -> str: ...
+
+
+class Step(Enum):
+    """What to do with one row."""
+
+    NEW = "new"  # write it; it was never here, or had been withdrawn
+    CHANGED = "changed"  # replace its graph
+    UNCHANGED = "unchanged"  # leave its graph
+    HELD = "held"  # refused: its last good version stays
+    REJECTED = "rejected"  # refused, and nothing of it is in the store
+    EXCLUDED = "excluded"  # left out on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One row and what to do with it. ``outcome`` is the given one, with a finding added if planning refused it.
+
+    ``retiered``: an unchanged record meets another tier than before. ``noted``: nothing to write in the graph, but
+    its state in the ledger is out of date (it came back, was accepted again, or its hashes are older).
+    """
+
+    outcome: Outcome
+    step: Step
+    retiered: bool = False
+    noted: bool = False
+
+
+class Planner:
+    """Plans one run of one source, row by row, and keeps its account.
+
+    ``states`` are the known records of the source by key; ``elsewhere`` the keys that other sources of the partner
+    own; ``mapping_version`` that of this run.
+    """
+
+    def __init__(
+        self, states: Mapping[str, Known], mapping_version: str, elsewhere: Container[str] = frozenset()
+    ) -> None:
+        self._states = states
+        self._mapping_version = mapping_version
+        self._elsewhere = elsewhere
+        self._seen: set[str] = set()
+        self._accepted: set[str] = set()
+        self._tally: Counter[str] = Counter()
+
+    def plan(self, outcomes: Iterable[Outcome]) -> Iterator[Planned]:
+        """Plan rows as they come."""
+        return map(self.step, outcomes)
+
+    def step(self, outcome: Outcome) -> Planned:
+        """Plan one row and count it."""
+        planned = self._decide(outcome)
+        self._count(planned)
+        return planned
+
+    def missing(self) -> list[str]:
+        """The keys in the store that no row of the run had, in order. Only a whole list says anything by silence."""
+        return sorted(key for key, known in self._states.items() if known.state in _IN_STORE and key not in self._seen)
+
+    def counts(self, whole: bool) -> Counts:
+        """The account so far; ``missing`` stays 0 unless the list was ``whole``."""
+        return Counts(**self._tally, missing=len(self.missing()) if whole else 0)
+
+    def _decide(self, outcome: Outcome) -> Planned:
+        record = outcome.record
+        if outcome.excluded is not None:
+            return Planned(outcome, Step.EXCLUDED)
+        key = outcome.key if record is None else record.key
+        known = None if key is None else self._states.get(key)
+        if record is None or outcome.tier is None:
+            return self._refused(outcome, key, known)
+        if record.key in self._accepted:
+            return Planned(_refuse(outcome, _repeated(outcome, record.key)), Step.REJECTED)
+        if record.key in self._elsewhere:
+            return Planned(_refuse(outcome, _owned(outcome, record.key)), Step.REJECTED)
+        self._seen.add(record.key)
+        self._accepted.add(record.key)
+        if known is None or known.state not in _IN_STORE:
+            return Planned(outcome, Step.NEW)
+        if known.digest != record.digest:
+            return Planned(outcome, Step.CHANGED)
+        version = (known.raw_hash, known.mapping_version)
+        noted = known.state != "live" or version != (record.raw_hash, self._mapping_version)
+        return Planned(outcome, Step.UNCHANGED, known.tier != outcome.tier.value, noted)
+
+    def _refused(self, outcome: Outcome, key: str | None, known: Known | None) -> Planned:
+        if key is not None:
+            self._seen.add(key)
+        if known is None or known.state not in _IN_STORE or key in self._accepted:
+            return Planned(outcome, Step.REJECTED)
+        return Planned(outcome, Step.HELD, noted=known.state != "held")
+
+    def _count(self, planned: Planned) -> None:
+        outcome, step = planned.outcome, planned.step
+        self._tally["read"] += outcome.rows
+        self._tally["merged"] += outcome.rows - 1
+        self._tally[step.value] += 1
+        if step in {Step.NEW, Step.CHANGED, Step.UNCHANGED} and outcome.tier is not None:
+            self._tally["accepted"] += 1
+            self._tally[outcome.tier.value] += 1
+
+
+def imbalance(counts: Counts) -> int:
+    """Rows that an account lost (positive) or made up (negative); 0 when every row is in exactly one place.
+
+    Checks also that accepted records are the sum of new, changed and unchanged ones, and of the three tiers.
+    """
+    accepted = counts.new + counts.changed + counts.unchanged
+    tiers = counts.essential + counts.basic + counts.full
+    if accepted != counts.accepted or tiers != counts.accepted:
+        return (accepted - counts.accepted) or (tiers - counts.accepted)
+    return counts.read - (counts.accepted + counts.held + counts.rejected + counts.excluded + counts.merged)
+
+
+def _refuse(outcome: Outcome, finding: Finding) -> Outcome:
+    return replace(outcome, record=None, tier=None, findings=(*outcome.findings, finding))
+
+
+def _repeated(outcome: Outcome, key: str) -> Finding:
+    return Finding(
+        rule="key-repeated",
+        severity=Severity.VIOLATION,
+        where=outcome.where,
+        term="identifier",
+        value=key[:200],
+        message={
+            "fr": f"L'identifiant « {key} » a déjà servi plus haut dans ce flux : cette fiche est écartée. "
+            "Donnez à chaque fiche son identifiant, ou déclarez `repeat` si ses lignes n'en forment qu'une.",
+            "en": f"The identifier “{key}” was used earlier in this feed: this record is left out. "
+            "Give each record its own, or declare `repeat` if its rows make one record.",
+        },
+    )
+
+
+def _owned(outcome: Outcome, key: str) -> Finding:
+    return Finding(
+        rule="key-owned-elsewhere",
+        severity=Severity.VIOLATION,
+        where=outcome.where,
+        term="identifier",
+        value=key[:200],
+        message={
+            "fr": f"L'identifiant « {key} » appartient à une autre source du même partenaire : cette fiche est écartée. "
+            "Distinguez les deux numérotations par `prefix` dans le fichier de la source.",
+            "en": f"The identifier “{key}” belongs to another source of the same partner: this record is left out. "
+            "Set the two numberings apart with `prefix` in the source file.",
+        },
+    )
