@@ -64,7 +64,6 @@ class Vocabulary:
     _thesauri: Thesauri = field(repr=False)
     _licences: Licences = field(repr=False)
     _crosswalks: Mapping[str, tuple[str, dict[str, tuple[str, ...]]]] = field(repr=False)
-    _usage: Mapping[str, str] = field(repr=False)
     _table: FieldTable = field(repr=False)
 
     @property
@@ -96,7 +95,7 @@ class Vocabulary:
 
     def nearest_concept(self, scheme: str, word: str) -> Concept | None:
         """The concept to suggest for an unknown word. Raises ConfigError for an unknown scheme."""
-        return self._thesauri.nearest(scheme, word, self._usage)
+        return self._thesauri.nearest(scheme, word)
 
     def scheme_of(self, term: str) -> str | None:
         """Scheme IRI of a field given by key or by property IRI; None if its values are not concepts."""
@@ -244,10 +243,9 @@ def _read(root: Path) -> Vocabulary:
         groups=_groups(shapes),
         version=_version(contents),
         _files=contents,
-        _thesauri=Thesauri(thesauri),
+        _thesauri=Thesauri(thesauri, tag_usage(crosswalks)),
         _licences=Licences(thesauri),
         _crosswalks=crosswalks,
-        _usage=tag_usage(crosswalks),
         _table=table,
     )
 

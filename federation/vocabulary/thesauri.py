@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import functools
 import io
 import re
 from collections import Counter
@@ -20,14 +21,16 @@ _LICENCE_TAIL = re.compile(r"(/(deed(\.[a-z_]+)?|legalcode(\.[a-z_]+)?|index\.ht
 THEME = BASE + "theme/"
 _WORD = re.compile(r"\w+")
 _WORD_LENGTH = 4  # shorter words are mostly articles and prepositions
-_ALIKE = 0.84  # difflib ratio of a word to itself with a letter or two wrong
 _LIKENESS = 0.6  # below this ratio a suggestion is more often wrong than useful
 
 
 class Thesauri:
-    """All concepts, by IRI and by folded word within a scheme."""
+    """All concepts, by IRI and by folded word within a scheme.
 
-    def __init__(self, graph: Graph) -> None:
+    ``usage`` is folded tag → theme code as most contributors used it: it feeds suggestions, never answers.
+    """
+
+    def __init__(self, graph: Graph, usage: Mapping[str, str]) -> None:
         narrower: dict[str, list[str]] = {}
         nodes = list(graph.instances(SKOS + "Concept"))
         for iri in nodes:
@@ -48,6 +51,9 @@ class Thesauri:
         }
         self._short = {iri.rstrip("/").rpartition("/")[2]: iri for iri in self.schemes}
         self._words = {scheme: self._index(members.get(scheme, ())) for scheme in self.schemes}
+        self._hints = {scheme: {w: found[0] for w, found in words.items()} for scheme, words in self._words.items()}
+        tags = {tag: THEME + code for tag, code in usage.items()}
+        self._hints[THEME] = tags | self._hints.get(THEME, {})
 
     def _index(self, iris: Iterable[str]) -> dict[str, tuple[str, ...]]:
         words: dict[str, list[str]] = {}
@@ -78,32 +84,26 @@ class Thesauri:
             return (exact,)
         return tuple(self.concepts[found] for found in self._words[iri].get(fold(word), ()))
 
-    def nearest(self, scheme: str, word: str, usage: Mapping[str, str]) -> Concept | None:
-        """The concept to suggest to a person for an unknown word; None if nothing is close.
-
-        ``usage`` is folded tag → code as most contributors used it; it counts for the theme scheme only.
-        """
-        iri = self.scheme(scheme)
-        words = {known: found[0] for known, found in self._words[iri].items() if found}
-        if iri == THEME:
-            words = {tag: THEME + code for tag, code in usage.items()} | words
-        best = _nearest_word(fold(word), words)
-        return self.concepts[words[best]] if best is not None else None
+    def nearest(self, scheme: str, word: str) -> Concept | None:
+        """The concept to suggest to a person for an unknown word; None if nothing is close."""
+        hints = self._hints[self.scheme(scheme)]
+        best = _nearest_word(fold(word), tuple(hints))
+        return self.concepts[hints[best]] if best is not None else None
 
 
-def _nearest_word(word: str, words: Iterable[str]) -> str | None:
-    """The known word that is nearest: spelled almost alike, then sharing a whole word, then spelled a little alike."""
-    known = list(words)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=_ALIKE)
-    if near:
-        return near[0]
-    parts = {part for part in _WORD.findall(word) if len(part) >= _WORD_LENGTH}
-    sharing = [(len(parts & set(_WORD.findall(other))), -len(other), other) for other in known]
-    best = max(sharing, default=(0, 0, ""))
+@functools.lru_cache(maxsize=4096)  # a feed repeats its unknown words
+def _nearest_word(word: str, known: tuple[str, ...]) -> str | None:
+    """The known word that is nearest: sharing most of its words (singular or plural), else spelled alike."""
+    stems = _stems(word)
+    best = max(((len(stems & _stems(other)), -len(other), other) for other in known), default=(0, 0, ""))
     if best[0]:
         return best[2]
     near = difflib.get_close_matches(word, known, n=1, cutoff=_LIKENESS)
     return near[0] if near else None
+
+
+def _stems(text: str) -> set[str]:
+    return {word.rstrip("sx") for word in _WORD.findall(text) if len(word) >= _WORD_LENGTH}
 
 
 def _concept(graph: Graph, iri: str, narrower: tuple[str, ...]) -> Concept:
@@ -138,7 +138,7 @@ class Licences:
             labels = graph.text(iri, SKOS + "prefLabel")
             is_open = OPEN_LICENCES in graph.nodes(iri, SKOS + "inScheme")
             self.all[iri] = Licence(iri, code, labels, is_open)
-            names = (iri, code, *labels.values(), *graph.literals(iri, SKOS + "altLabel"))
+            names = (iri, code, *labels.values(), *graph.literals(iri, SKOS + "hiddenLabel"))
             for name in (*names, *graph.nodes(iri, SKOS + "exactMatch")):
                 self._names[_licence_key(name)] = iri
 
