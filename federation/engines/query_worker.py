@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import socket
 import struct
 import sys
@@ -26,6 +27,7 @@ FRAME = struct.Struct(">cI")
 READY, ASK, CHUNK, DONE, FAILED = b"R", b"A", b"C", b"D", b"F"
 
 _CHUNK_BYTES = 256 * 1024
+_LET_GO_SECONDS = 60.0  # opening a checkpoint again takes some 25 ms
 _KEPT_SHARE = 4  # a worker that keeps more than a quarter of a query's memory afterwards is replaced
 _BINDINGS = {
     "application/sparql-results+json": ox.QueryResultsFormat.JSON,
@@ -184,7 +186,7 @@ def serve(channel: socket.socket) -> None:
     checkpoint = Checkpoint()
     start = sandbox.memory_in_use().resident
     _send(channel, READY, {"network_denied": confined.network, "reason": confined.reason})
-    while (asked := receive(channel)) is not None:
+    while (asked := _next(channel, checkpoint)) is not None:
         request = json.loads(asked[1])
         try:
             rest, done = _answer(channel, checkpoint, request)
@@ -198,6 +200,13 @@ def serve(channel: socket.socket) -> None:
         channel.sendall(rest + FRAME.pack(FAILED if "failed" in done else DONE, len(payload)) + payload)
         if retired:
             return
+
+
+def _next(channel: socket.socket, checkpoint: Checkpoint) -> tuple[bytes, bytes] | None:
+    """Wait for the next request; meanwhile let go of a checkpoint that nobody asks for, so that it can be removed."""
+    if not select.select([channel], [], [], _LET_GO_SECONDS)[0]:
+        checkpoint.at(None)
+    return receive(channel)
 
 
 def _answer(channel: socket.socket, checkpoint: Checkpoint, request: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:

@@ -1,0 +1,273 @@
+"""The public SPARQL endpoint over HTTP, and its page. HTTP in, one call to the catalogue, HTTP out.
+
+It must never write, show an engine's own words, or answer with a part of a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request, url_for
+
+from federation.catalogue import service_description
+from federation.catalogue.negotiation import best, best_language
+from federation.catalogue.sparql import (
+    FORMAT_NAMES,
+    KINDS,
+    OFFERS,
+    SparqlRequest,
+    choose_format,
+    describe_limits,
+    explain,
+    form_of,
+    is_stable,
+    run,
+)
+from federation.catalogue.sparql_lexer import with_limit
+from federation.catalogue.sparql_table import Table, table
+from federation.engines import QueryAnswer, QueryLimits
+from federation.errors import EngineUnavailable, QueryRejected
+from federation.model import Text
+from federation.web.sparql_clients import Clients, TooMany
+from federation.web.sparql_request import Asked, ProtocolError, read
+from federation.web.sparql_words import WORDS
+
+STATUS = {
+    "syntax": 400,
+    "forbidden": 400,
+    "update": 403,
+    "too_large": 413,
+    "memory": 413,
+    "timeout": 503,
+    "busy": 503,
+}
+"""HTTP status of each reason of QueryRejected; all workers busy is our trouble (503), one client's excess is 429."""
+
+_PAGE_ROWS = 1000  # that a page shows of a query without LIMIT
+_RETRY_SECONDS = {"timeout": 60, "busy": 5}
+_EXPOSED = "Link, ETag, Content-Location, Carrefour-Timeout, Carrefour-Max-Rows, Retry-After"
+_METHODS = ["GET", "POST", "OPTIONS"]
+_PAGE_FORMATS = ("html", "json", "xml", "csv", "tsv", "turtle", "json-ld", "n-triples", "rdfxml")
+_UNAVAILABLE = {
+    "fr": "Le service de requêtes est momentanément indisponible. Réessayez dans quelques secondes.",
+    "en": "The query service is unavailable at the moment. Try again in a few seconds.",
+}
+_TOO_MANY = {
+    "fr": "Trop de requêtes en même temps depuis votre adresse. Attendez que l'une d'elles finisse.",
+    "en": "Too many queries at the same time from your address. Wait until one of them ends.",
+}
+
+
+def sparql_blueprint() -> Blueprint:
+    """The endpoint at ``/sparql`` and its English page at ``/en/sparql``.
+
+    Needs ``current_app.extensions["carrefour"]`` with ``queries``, ``settings``, ``vocabulary`` and ``reader``.
+    """
+    blueprint = Blueprint("sparql", __name__)
+    options: dict[str, Any] = {"methods": _METHODS, "strict_slashes": False, "provide_automatic_options": False}
+    blueprint.add_url_rule("/sparql", "endpoint", endpoint, defaults={"lang": "fr"}, **options)
+    blueprint.add_url_rule("/en/sparql", "endpoint", endpoint, defaults={"lang": "en"}, **options)
+    blueprint.after_request(_common_headers)
+    blueprint.record_once(lambda state: state.app.extensions.setdefault("carrefour.sparql", {}))
+    return blueprint
+
+
+def endpoint(lang: str) -> Response:
+    """Answer one request of the SPARQL 1.1 Protocol, or show the page."""
+    if request.method == "OPTIONS":
+        return _preflight()
+    asked = Asked(None)
+    try:
+        asked = read(request)
+        if not asked.query and (asked.query is None or _wants_page(asked.format)):
+            return _description(asked, lang)
+        return _result(asked, lang)
+    except ProtocolError as error:
+        return _refusal(error.status, error.text, asked, lang)
+    except TooMany:
+        return _refusal(429, _TOO_MANY, asked, lang, retry=5)
+    except QueryRejected as error:
+        retry = _RETRY_SECONDS.get(error.reason)
+        return _refusal(STATUS[error.reason], explain(error, _limits()), asked, lang, retry)
+    except EngineUnavailable:
+        return _refusal(503, _UNAVAILABLE, asked, lang, retry=5)
+
+
+def _result(asked: Asked, lang: str) -> Response:
+    query = asked.query or ""
+    form = form_of(query)
+    kind = KINDS.get(form, "bindings")  # of a form that does not exist, run() says so
+    chosen = choose_format(kind, request.headers.get("Accept"), asked.format, html=True)
+    if chosen is None:
+        return _not_acceptable(kind)
+    media_type, written = chosen
+    page = media_type == "text/html"
+    stable = not page and is_stable(query)
+    if stable and _etag(_platform().reader.seq, asked, media_type) in request.if_none_match:
+        return _not_modified(_platform().reader.seq, asked, media_type)
+    cut = page and form in ("SELECT", "CONSTRUCT")
+    sent = with_limit(query, _PAGE_ROWS) if cut else query
+    with _clients().admit(request.remote_addr or ""):
+        answer = run(
+            SparqlRequest(sent, {kind: written}, asked.default_graphs, asked.named_graphs),
+            _platform().queries,
+            _limits(),
+        )
+    if page:
+        return _page(asked, lang, answer=answer, limited=sent != query)
+    if stable and _etag(answer.seq, asked, media_type) in request.if_none_match:
+        return _not_modified(answer.seq, asked, media_type)
+    response = Response(answer.body, content_type=_content_type(media_type))
+    if stable:
+        response.set_etag(_etag(answer.seq, asked, media_type))
+    response.headers["Cache-Control"] = "public, no-cache"
+    return response
+
+
+def _description(asked: Asked, lang: str) -> Response:
+    """The page for browsers, the Service Description for machines."""
+    if _wants_page(asked.format):
+        return _page(asked, lang)
+    chosen = choose_format("graph", request.headers.get("Accept"), asked.format)
+    if chosen is None:
+        return _not_acceptable("graph")
+    body = service_description.write(_platform().settings.base_url + "/sparql", _limits(), chosen[1])
+    return Response(body, content_type=_content_type(chosen[0]))
+
+
+def _page(
+    asked: Asked,
+    lang: str,
+    *,
+    answer: QueryAnswer | None = None,
+    limited: bool = False,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    shown: Table | None = table(answer) if answer else None
+    other = "en" if lang == "fr" else "fr"
+    body = render_template(
+        "sparql.html",
+        lang=lang,
+        words=WORDS[lang],
+        query=asked.query or "",
+        chosen=asked.format or "html",
+        formats=_PAGE_FORMATS,
+        default_graphs=asked.default_graphs,
+        named_graphs=asked.named_graphs,
+        limits=describe_limits(_limits())[lang],
+        examples=_examples(lang),
+        table=shown,
+        most=_PAGE_ROWS,
+        tabular=answer is not None and answer.kind == "bindings",
+        limited=limited and shown is not None and len(shown.rows) >= _PAGE_ROWS,
+        error=error,
+        action=url_for("sparql.endpoint", lang=lang),
+        permalink=_permalink(asked, lang) if asked.query else None,
+        other_language=_permalink(asked, other),
+    )
+    return Response(body, status=status, content_type="text/html; charset=utf-8")
+
+
+def _permalink(asked: Asked, lang: str) -> str:
+    fields: dict[str, Any] = {"query": asked.query} if asked.query else {}
+    if asked.default_graphs:
+        fields["default-graph-uri"] = list(asked.default_graphs)
+    if asked.named_graphs:
+        fields["named-graph-uri"] = list(asked.named_graphs)
+    return url_for("sparql.endpoint", lang=lang, **fields)
+
+
+def _examples(lang: str) -> list[dict[str, str]]:
+    return [
+        {
+            "title": example.labels[lang],
+            "comment": example.comment.get(lang, ""),
+            "link": url_for("sparql.endpoint", lang=lang, query=example.text),
+        }
+        for example in getattr(_platform().vocabulary, "queries", ())
+    ]
+
+
+def _refusal(status: int, text: Text, asked: Asked, lang: str, retry: int | None = None) -> Response:
+    if _wants_page(asked.format):
+        response = _page(asked, lang, error=text[lang], status=status)
+    else:
+        spoken = lang if lang != "fr" else best_language(request.headers.get("Accept-Language"), ("fr", "en"))
+        response = Response(f"{text[spoken]}\n", status=status, content_type="text/plain; charset=utf-8")
+        response.headers["Content-Language"] = spoken
+    if retry is not None:
+        response.headers["Retry-After"] = str(retry)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _not_acceptable(kind: str) -> Response:
+    types = "\n".join((*OFFERS[kind], "text/html"))
+    names = " ".join((*FORMAT_NAMES[kind], "html"))
+    body = f"Accept:\n{types}\n\nformat=\n{names}\n"
+    return Response(body, status=406, content_type="text/plain; charset=utf-8")
+
+
+def _preflight() -> Response:
+    response = Response(status=204)
+    response.headers["Allow"] = "GET, HEAD, POST, OPTIONS"
+    response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, OPTIONS"
+    response.headers["Access-Control-Allow-Headers"] = "Accept, Accept-Language, Content-Type, If-None-Match"
+    response.headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
+def _not_modified(seq: int, asked: Asked, media_type: str) -> Response:
+    response = Response(status=304)
+    response.set_etag(_etag(seq, asked, media_type))
+    response.headers["Cache-Control"] = "public, no-cache"
+    return response
+
+
+def _etag(seq: int, asked: Asked, media_type: str) -> str:
+    """Opaque tag of the state of the data and everything that shapes the answer."""
+    parts = [seq, asked.query, asked.default_graphs, asked.named_graphs, media_type]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _content_type(media_type: str) -> str:
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+
+
+def _wants_page(format_name: str | None) -> bool:
+    if format_name:
+        return format_name in ("html", "text/html")
+    accept = request.headers.get("Accept")
+    return bool(accept) and best(accept, ("application/sparql-results+json", "text/turtle", "text/html")) == "text/html"
+
+
+def _common_headers(response: Response) -> Response:
+    limits = _limits()
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+    response.headers["Carrefour-Timeout"] = f"{limits.seconds:g}"
+    response.headers["Carrefour-Max-Rows"] = str(limits.rows)
+    response.vary.update(("Accept", "Accept-Language"))
+    return response
+
+
+def _platform() -> Any:  # the composition root is above web/; its shape is named in sparql_blueprint()
+    return current_app.extensions["carrefour"]
+
+
+def _limits() -> QueryLimits:
+    settings = _platform().settings
+    return QueryLimits(settings.query_seconds, settings.query_rows, settings.query_bytes, settings.query_memory)
+
+
+def _clients() -> Clients:
+    """The counter of this application, made at its first query."""
+    kept: dict[str, Clients] = current_app.extensions["carrefour.sparql"]
+    if "clients" not in kept:
+        settings = _platform().settings
+        made = Clients(settings.query_per_client, settings.query_workers - 1, settings.query_seconds)
+        kept.setdefault("clients", made)
+    return kept["clients"]
