@@ -87,7 +87,11 @@ class FieldTable:
 
     def fields_of(self, class_iri: str, owner: str, prefix: str = "", within: tuple[str, ...] = ()) -> dict[str, Field]:
         """All fields of a class by dotted key, in the order of the shape. A class never nests inside itself."""
-        shape = self.shape_of[class_iri]
+        shape = self.shape_of.get(class_iri)
+        if shape is None:
+            raise ConfigError(
+                f"shapes/: no shape targets <{class_iri}>. Put back the file that came with this version."
+            )
         graph = self._graph
         shapes = graph.nodes(shape, SH + "property")
         fields: dict[str, Field] = {}
@@ -107,10 +111,44 @@ class FieldTable:
 
     def _path(self, property_shape: Node) -> tuple[str, bool] | None:
         path = self._graph.node(property_shape, SH + "path")
-        if path is None or not path.startswith("_:"):
-            return None if path is None else (path, False)
+        if path is None:
+            raise ConfigError(
+                f"{self._file(property_shape)}: the shape <{property_shape}> is named but has no sh:path."
+            )
+        if not path.startswith("_:"):
+            return path, False
         inverse = self._graph.node(path, SH + "inversePath")
         return (inverse, True) if inverse and not inverse.startswith("_:") else None
+
+    def _file(self, shape: Node) -> str:
+        return self._graph.file(shape) if self._graph.has(shape) else "shapes/"
+
+    def _openness(self, shape: Node) -> Openness:
+        access = self._graph.node(shape, DCTERMS + "accessRights")
+        levels = {CRF + level.value: level for level in Openness}
+        if access is None:
+            return Openness.OPENDATA
+        if access not in levels:
+            known = ", ".join(f"crf:{level.value}" for level in Openness)
+            raise ConfigError(f"{self._file(shape)}: <{shape}>: dcterms:accessRights <{access}> is none of {known}.")
+        return levels[access]
+
+    def _severity(self, shape: Node) -> Severity:
+        severity = self._graph.node(shape, SH + "severity") or SH + "Violation"
+        if severity not in _SEVERITIES:
+            raise ConfigError(f"{self._file(shape)}: <{shape}>: <{severity}> is not a severity of SHACL.")
+        return _SEVERITIES[severity]
+
+    def _number(self, shape: Node, name: str) -> float | None:
+        text = self._graph.literal(shape, SH + name)
+        try:
+            return None if text is None else float(text)
+        except ValueError as error:
+            raise ConfigError(f"{self._file(shape)}: <{shape}>: sh:{name} is not a number: {text!r}.") from error
+
+    def _count(self, shape: Node, name: str) -> int | None:
+        number = self._number(shape, name)
+        return None if number is None else int(number)
 
     def _fields_of_property(self, shape: Node, owner: str, prefix: str) -> Iterator[Field]:
         path = self._path(shape)
@@ -141,9 +179,8 @@ class FieldTable:
 
     def _field(self, shape: Node, term: ContextTerm, owner: str, prefix: str, value_prefix: str) -> Field:
         graph = self._graph
-        maximum = graph.literal(shape, SH + "maxCount")
+        maximum = self._count(shape, "maxCount")
         group = graph.node(shape, SH + "group")
-        access = graph.node(shape, DCTERMS + "accessRights")
         scheme = self._scheme(shape)
         kind, datatype = self._kind(shape, term, scheme)
         return Field(
@@ -157,18 +194,18 @@ class FieldTable:
             inverse=term.inverse,
             scheme=scheme,
             classes=graph.nodes(shape, SH + "class"),
-            many=maximum != "1" and not graph.values(shape, SH + "uniqueLang"),
-            openness=Openness(access.removeprefix(CRF)) if access else Openness.OPENDATA,
-            order=int(graph.literal(shape, SH + "order") or 0),
+            many=maximum != 1 and not graph.values(shape, SH + "uniqueLang"),
+            openness=self._openness(shape),
+            order=self._count(shape, "order") or 0,
             group=group.rstrip("/").rpartition("/")[2] if group else None,
             datatype=datatype,
             prefix=value_prefix,
             pattern=graph.literal(shape, SH + "pattern"),
-            min_length=_int(graph.literal(shape, SH + "minLength")),
-            max_length=_int(graph.literal(shape, SH + "maxLength")),
-            minimum=_float(graph.literal(shape, SH + "minInclusive")),
-            maximum=_float(graph.literal(shape, SH + "maxInclusive")),
-            max_count=_int(maximum),
+            min_length=self._count(shape, "minLength"),
+            max_length=self._count(shape, "maxLength"),
+            minimum=self._number(shape, "minInclusive"),
+            maximum=self._number(shape, "maxInclusive"),
+            max_count=maximum,
             message=graph.text(shape, SH + "message"),
             shape=shape,
         )
@@ -198,7 +235,7 @@ class FieldTable:
         graph = self._graph
         if not graph.values(shape, SH + "minCount"):
             return
-        severity = _SEVERITIES[graph.node(shape, SH + "severity") or SH + "Violation"]
+        severity = self._severity(shape)
         members = self._alternatives(shape)
         touched = [key for key, f in fields.items() if (f.property, f.inverse) in members and f.key == prefix + f.name]
         for key in touched:
@@ -225,11 +262,3 @@ def _no_more_open(field: Field, outer: Openness) -> Field:
 
 def _local(iri: str) -> str:
     return iri.replace("#", "/").rstrip("/").rpartition("/")[2]
-
-
-def _int(text: str | None) -> int | None:
-    return None if text is None else int(text)
-
-
-def _float(text: str | None) -> float | None:
-    return None if text is None else float(text)

@@ -84,6 +84,8 @@ class Vocabulary:
 
     def fields_of(self, class_iri: str) -> Mapping[str, Field]:
         """The fields of any class that has a shape, by dotted key. Raises KeyError for another class."""
+        if self.classes[class_iri].shape is None:
+            raise KeyError(class_iri)
         return self._table.fields_of(class_iri, self.classes[class_iri].name)
 
     def find_concepts(self, scheme: str, word: str) -> tuple[Concept, ...]:

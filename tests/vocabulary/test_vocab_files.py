@@ -50,6 +50,59 @@ def test_undeclared_prefix_names_file_and_line(copy: Path) -> None:
         load(copy)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sh:property <#name>,", "sh:property <#nmae>,", r"#nmae> is named but has no sh:path"),
+        (
+            "accessRights crf:commons",
+            "accessRights crf:comons",
+            r"shapes/project\.ttl: .*comons> is none of crf:opendata",
+        ),
+        (
+            "sh:minCount 1",
+            'sh:minCount 1 ; sh:maxCount "x"',
+            r"shapes/project\.ttl: .*sh:maxCount is not a number: 'x'",
+        ),
+        ("sh:severity sh:Violation", "sh:severity sh:Fatal", r"shapes/project\.ttl: .*Fatal> is not a severity"),
+        ("sh:targetClass crf:Project", "sh:targetClass crf:Projet", r"no shape targets <.*vocab#Project>"),
+    ],
+)
+def test_a_slip_in_a_shape_is_told(copy: Path, old: str, new: str, message: str) -> None:
+    """A slip that is still Turtle is told too, with the shape."""
+    path = copy / "shapes" / "project.ttl"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+    with pytest.raises(ConfigError, match=message):
+        load(copy)
+
+
+def test_an_installed_package_reads_its_own_copy(tmp_path: Path) -> None:
+    """Away from a checkout, as in a wheel, the files are read from federation/_data."""
+    site = tmp_path / "federation"
+    shutil.copytree(
+        ROOT / "federation" / "vocabulary", site / "vocabulary", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("__init__.py", "errors.py", "model.py"):
+        shutil.copy(ROOT / "federation" / name, site / name)
+    for folder in ("vocab", "shapes"):
+        shutil.copytree(ROOT / folder, site / "_data" / folder)
+    code = "import federation.vocabulary as v; print(v.__file__); print(v.load().version)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+
+    assert done.stdout.split() == [str(site / "vocabulary" / "__init__.py"), load(ROOT).version]
+
+
 def test_broken_context_names_the_file(copy: Path) -> None:
     """A context that is not JSON is a configuration error."""
     (copy / "vocab" / "context" / "v1.jsonld").write_text('{"@context": {', "utf-8")
