@@ -72,12 +72,18 @@ def order(value: Term, bound: Term) -> int | None:
 
 
 def less_than(left: Term, right: Term, equal_counts: bool) -> bool:
-    """Compare as pySHACL does for ``sh:lessThan`` and ``sh:lessThanOrEquals``."""
+    """Compare as pySHACL does for ``sh:lessThan`` and ``sh:lessThanOrEquals``.
+
+    One difference: what cannot be compared fails both, as SHACL section 4.5 asks. pySHACL lets it pass
+    ``sh:lessThanOrEquals``, because rdflib's ``<=`` takes ``NotImplemented`` for true.
+    """
     one, other = _operand(left), _operand(right)
     if isinstance(one, Literal) != isinstance(other, Literal):
         return False
     try:
-        return bool(one <= other) if equal_counts else bool(one < other)
+        if bool(one < other):
+            return True
+        return equal_counts and bool(one.eq(other) if isinstance(one, Literal) else one == other)
     except TypeError:  # SPARQL cannot compare them
         return False
 

@@ -67,6 +67,8 @@ _CLEAN: Mapping[Term, Callable[[str], bool]] = {
     )
 }
 
+_TRUTH = iri(XSD + "boolean")  # four lexical forms, all known: nothing to ask
+
 # Datatypes outside the list of SPARQL 1.1 (section 17.1) whose lexical form the standard does not ask us to check.
 _UNCHECKED = frozenset(
     iri(XSD + name)
@@ -97,7 +99,7 @@ def datatype_test(datatype: Term) -> Test:
     def test(v: Term) -> bool:
         if v[0] != '"' or not v.endswith(ending):
             return False
-        return (clean is not None and clean(v[1:end])) or _ask_well_typed(v, datatype)
+        return (clean is not None and clean(v[1:end])) or (datatype != _TRUTH and _ask_well_typed(v, datatype))
 
     return test
 
