@@ -1,4 +1,7 @@
-"""Codes are text, never numbers: postcodes, INSEE communes, SIREN, SIRET, RNA. Must never invent a digit but a lost zero."""
+"""Codes are text, never numbers: postcodes, INSEE communes, SIREN, SIRET, RNA.
+
+Must never invent a digit but a lost zero.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _CLOCK = re.compile(r"\d{1,2}[:hH]\d{2}")
 
 
 class Moment(NamedTuple):
-    """A date as precise as it was given. ``precision``: ``year``, ``month``, ``date`` or ``datetime``; ``lexical``: XSD form."""
+    """A date as precise as it was given: ``year``, ``month``, ``date`` or ``datetime``. ``lexical`` is its XSD form."""
 
     precision: str
     lexical: str

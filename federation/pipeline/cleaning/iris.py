@@ -53,32 +53,49 @@ def clean_iri(raw: Any, problems: list[Problem]) -> str | None:
 @lru_cache(maxsize=8192)
 def _address(text: str) -> tuple[str | None, str | None]:
     """Give the address and the rule that fired, if any."""
-    if len(text) > LONGEST:
-        return None, "iri-unreadable"
     if _SAFE.match(text):
         return text, None
-    if text.rstrip("/").casefold() in {"http:", "https:", "http", "https", "http:/", "www.", "http://www"}:
+    if text.rstrip("/").casefold() in _EMPTY:
         return None, None
-    text, rule = _with_scheme(text)
-    if not text:
-        return None, "iri-unreadable"
+    rule = None
     if any(char.isspace() for char in text):
-        return None, "iri-unreadable"
+        text, rule = _within(text), "iri-in-text"
+    text, bare = _with_scheme(_DOUBLED.sub(r"\1", text))
+    found = _valid(text) if text and len(text) <= LONGEST else None
+    return (None, "iri-unreadable") if found is None else (found, bare or rule)
+
+
+_EMPTY = frozenset({"http:", "https:", "http", "https", "www.", "http://www", "https://www"})
+_DOUBLED = re.compile(r"https?://(?=https?://)(https?://)", re.IGNORECASE)
+_JOINING = frozenset({"ou", "et", "or", "and", "&", "-", ",", ";", "/", "|"})
+
+
+def _within(text: str) -> str:
+    """Find the first address in a text that holds some; empty if what follows it could be a part of it."""
+    for line in text.splitlines():
+        words = line.split()
+        starts = [place for place, word in enumerate(words) if word.startswith(("http://", "https://"))]
+        if starts:
+            rest = [word for word in words[starts[0] + 1 :] if not word.startswith("http")]
+            return words[starts[0]].rstrip(",;") if all(word in _JOINING for word in rest) else ""
+    return ""
+
+
+def _valid(text: str) -> str | None:
+    """Check host and port, encode what an IRI may not hold (RFC 3987)."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        return None, "iri-unreadable"
+        return None
     host = (parts.hostname or "").rstrip(".")
-    if not _HOST.match(host) or ("." not in host and host != "localhost") or "@" in parts.netloc:
-        return None, "iri-unreadable"
     rest = text[text.index("//") + 2 + len(parts.netloc) :]
-    if rest and rest[0] not in "/?#":
-        return None, "iri-unreadable"
+    named = _HOST.match(host) and ("." in host or host == "localhost") and "@" not in parts.netloc
+    if not named or (rest and rest[0] not in "/?#"):
+        return None
     head, hash_, fragment = _encoded(rest).partition("#")
-    rest = head + hash_ + fragment.replace("#", "%23")
     where = host if port is None else f"{host}:{port}"
-    return f"{parts.scheme.lower()}://{where}{rest}", rule
+    return f"{parts.scheme.lower()}://{where}{head}{hash_}{fragment.replace('#', '%23')}"
 
 
 def _with_scheme(text: str) -> tuple[str, str | None]:
@@ -103,7 +120,7 @@ def _encoded(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def normal_address(address: str) -> str:
-    """Reduce an address to what identifies the page: no scheme, ``www.``, tracking query, final slash; host in lower case.
+    """Reduce an address to what identifies the page: no scheme, ``www.``, tracking query or final slash.
 
     The fragment stays: many maps name a project by it. Source: linking design, section 3.
     """

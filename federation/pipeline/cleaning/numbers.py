@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from federation.pipeline.cleaning.problems import Problem
@@ -101,28 +101,29 @@ def clean_point(
 
 
 def _decimal(raw: Any, problems: list[Problem]) -> Decimal | None:
+    if is_missing(raw):
+        return None
+    number = _exact(raw)
+    if number is None:
+        problems.append(Problem("number-unreadable", str(raw)[:200]))
+    return number
+
+
+def _exact(raw: Any) -> Decimal | None:
     if isinstance(raw, float):
-        if math.isfinite(raw):
-            return Decimal(repr(raw)) if abs(raw) < 1e18 else _refused(raw, problems)
-        return _refused(raw, problems)
+        return Decimal(repr(raw)) if math.isfinite(raw) and abs(raw) < _HUGE else None
     text = as_string(raw)
     if text is None or isinstance(raw, bool):
-        return _refused(raw, problems) if raw else None
-    if is_missing(text):
         return None
+    text = text.strip()
     if not _PLAIN.match(text):
         text = _SPACES.sub("", _MONEY.sub("", text))
         text = text.replace(",", "") if _THOUSANDS.match(text) else text.replace(",", ".")
-        if not _PLAIN.match(text):
-            return _refused(raw, problems)
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return _refused(raw, problems)
+    return Decimal(text) if _PLAIN.match(text) else None
 
 
-def _refused(raw: Any, problems: list[Problem]) -> None:
-    problems.append(Problem("number-unreadable", str(raw)[:200]))
+_HUGE = 1e18
+"""Beyond this a number in a feed is a mistake, and its decimals are lost anyway."""
 
 
 def _degrees(number: Decimal) -> str:

@@ -1,4 +1,7 @@
-"""What a cleaner says of a value that it could not take as it was. Never a sentence: those are written once, elsewhere."""
+"""What a cleaner says of a value that it could not take as it was.
+
+Never a sentence: those are written once, elsewhere.
+"""
 
 from __future__ import annotations
 

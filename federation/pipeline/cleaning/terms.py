@@ -1,4 +1,7 @@
-"""Writes RDF terms as canonical N-Triples (RDF 1.1 N-Triples, section 4). Must never let a value end a literal early."""
+"""Writes RDF terms as canonical N-Triples (RDF 1.1 N-Triples, section 4).
+
+Must never let a value end a literal early.
+"""
 
 from __future__ import annotations
 

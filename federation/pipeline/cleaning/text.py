@@ -1,4 +1,4 @@
-"""Plain text out of whatever a partner types or pastes: no markup, one form of each character, paragraphs by blank line.
+"""Plain text out of whatever a partner types or pastes: no markup, one form per character, paragraphs by blank line.
 
 Must never keep a tag, a script or a control character, and never change the words.
 """
@@ -50,7 +50,7 @@ _MOJIBAKE = re.compile("Ã[\x80-\xbf©¨ªà¢´®§¹»¯«€‚ƒ„…†‡
 
 
 def is_missing(raw: Any) -> bool:
-    """Say whether a raw value stands for nothing (empty, ``NA``, ``NR``, ``null``, ``default``, ``-``, ``#N/D``, ...)."""
+    """Say whether a raw value stands for nothing : empty, ``NA``, ``NR``, ``null``, ``default``, ``-``, ``#N/D``..."""
     if raw is None:
         return True
     if isinstance(raw, str):

@@ -70,7 +70,10 @@ class Sorter:
         self._id_field = records.id[0] if records.id else (records.page[0] if records.page else None)
 
     def sort(self, rows: Iterable[RawRecord]) -> Iterator[Group | Outcome]:
-        """Give each record's rows as a group, and every other row as an outcome. Raises PartnerError: an id that never varies."""
+        """Give each record's rows as a group, and every other row as an outcome.
+
+        Raises PartnerError for an id that never varies.
+        """
         named = self._named(rows)
         return self._joined(named) if self._source.records.repeat else self._single(named)
 

@@ -40,7 +40,7 @@ def normal_id(text: str) -> str:
 
 
 def record_key(identifier: str) -> str:
-    """Give the last part of the record's IRI for a normal id: the id itself if it is safe there, else ``h-`` and a hash."""
+    """Give the last part of the record's IRI for a normal id: the id if it is safe there, else ``h-`` and a hash."""
     if (
         _PLAIN.match(identifier)
         and not identifier.startswith("h-")

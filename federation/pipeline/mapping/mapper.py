@@ -65,7 +65,7 @@ class Mapper:
         return item if isinstance(item, Outcome) else self.map(item, run)
 
     def group(self, rows: Iterable[RawRecord]) -> Iterator[Group | Outcome]:
-        """Sort the rows of a feed into records; rows that are none come as outcomes, so that every row is accounted for.
+        """Sort the rows of a feed into records; rows that are none come as outcomes, so that each is accounted for.
 
         Raises PartnerError if all rows share one id.
         """
@@ -77,7 +77,10 @@ class Mapper:
         return hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
 
     def map(self, group: Group, run: RunStamp) -> Outcome:
-        """Map the rows of one record. The outcome has no tier yet; without a record, its findings or ``excluded`` say why."""
+        """Map the rows of one record. The outcome has no tier yet.
+
+        Without a record, its findings or ``excluded`` say why.
+        """
         reads, conflicts = self._read(group)
         raw_hash = hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
         page, *values = reads

@@ -10,13 +10,16 @@ _V, _W, _I = Severity.VIOLATION, Severity.WARNING, Severity.INFO
 RULES: dict[str, tuple[Severity, str, str]] = {
     "id-missing": (
         _V,
-        "la fiche n'a ni identifiant ni adresse de page : elle ne peut pas être retrouvée au prochain passage. Donnez un identifiant stable.",
+        "la fiche n'a ni identifiant ni adresse de page : elle ne peut pas être retrouvée au prochain passage. "
+        "Donnez un identifiant stable.",
         "the record has neither an id nor the address of a page, so it could not be found again. Give it a stable id.",
     ),
     "id-duplicate": (
         _V,
-        "l'identifiant « {value} » est déjà celui d'une autre ligne ({suggestion}), au contenu différent. Seule la première est prise.",
-        'the id "{value}" already belongs to another row ({suggestion}) with other content. Only the first one is taken.',
+        "l'identifiant « {value} » est déjà celui d'une autre ligne ({suggestion}), au contenu différent. "
+        "Seule la première est prise.",
+        'the id "{value}" already belongs to another row ({suggestion}) with other content. '
+        "Only the first one is taken.",
     ),
     "row-repeated": (
         _I,
@@ -45,7 +48,8 @@ RULES: dict[str, tuple[Severity, str, str]] = {
     ),
     "access-unreadable": (
         _V,
-        "« {value} » n'est pas un niveau d'ouverture (opendata, commons, collective, private) ; la fiche n'est pas publiée.",
+        "« {value} » n'est pas un niveau d'ouverture (opendata, commons, collective, private) ; "
+        "la fiche n'est pas publiée.",
         '"{value}" is not a level of openness (opendata, commons, collective, private); the record is not published.',
     ),
     "repeat-conflict": (
@@ -70,7 +74,8 @@ RULES: dict[str, tuple[Severity, str, str]] = {
     ),
     "text-damaged": (
         _W,
-        "des caractères ont été perdus (�) : le fichier a été enregistré dans le mauvais encodage. Enregistrez-le en UTF-8.",
+        "des caractères ont été perdus (�) : le fichier a été enregistré dans le mauvais encodage. "
+        "Enregistrez-le en UTF-8.",
         "characters have been lost (�): the file was saved in the wrong encoding. Save it as UTF-8.",
     ),
     "text-double-encoded": (
@@ -149,6 +154,11 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         _W,
         "« {value} » n'est pas une adresse web (http ou https).",
         '"{value}" is not a web address (http or https).',
+    ),
+    "iri-in-text": (
+        _I,
+        "l'adresse est entourée d'autre chose ({value}) ; lue {suggestion}.",
+        "the address stands among other words ({value}); read as {suggestion}.",
     ),
     "iri-scheme": (
         _I,

@@ -6,7 +6,7 @@ Inner nodes are named ``{record}#{term}-{hash}``, so the same content gives the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from federation.model import Openness
@@ -46,12 +46,20 @@ class ScalarPlan:
         """Read the raw value of a row."""
         return None if self.getter is None else self.getter(row)
 
+    def written(self, raw: Any, sheet: Sheet) -> list[str]:
+        """Clean and write a raw value, and say what there is to say of it."""
+        lines = self.lines(raw, sheet)
+        if sheet.problems:
+            sheet.report(self.key)
+        return lines
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
     """One field that is a node. ``items`` finds its objects in a row; without it, the row itself is read.
 
-    ``word`` is the child that takes a plain string found where an object was expected (a holder's name).
+    ``word`` is the child that takes a plain string found where an object was expected (a holder's name); ``placed``: it
+    has a latitude that may be published; ``needs``: properties without which the node is left out, or its alternatives.
     """
 
     key: str
@@ -62,31 +70,36 @@ class ObjectPlan:
     level: Openness
     word: int | None = None
     address: int | None = None
-    split: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    split: Mapping[str, tuple[str, ...]] | None = None
     area: str | tuple[float, ...] | None = None
     needs: tuple[tuple[str, ...], ...] = ()
+    placed: bool = False
 
     @property
     def many(self) -> bool:
         """Say whether the field takes several nodes."""
         return self.field.many
 
+    @property
+    def _cuts(self) -> Mapping[str, tuple[str, ...]]:
+        return self.split or {}
+
     def read(self, row: Row) -> list[Item]:
         """Read every object of a row, as plain JSON values."""
         if self.items is None:
-            item = [child.read(row) for child in self.children]
-            return self._zipped(item) if self.many else [item]
+            whole = [child.read(row) for child in self.children]
+            return self._zipped(whole) if self.many else [whole]
         return [item for leaf in leaves(self.items(row)) if (item := self._item(leaf)) is not None]
 
     def _item(self, leaf: Any) -> Item | None:
         if isinstance(leaf, Mapping) and "@value" not in leaf:
-            item = [child.read(leaf) for child in self.children]
-            if any(not _empty(value) for value in item):
-                return item
+            read = [child.read(leaf) for child in self.children]
+            if any(not _empty(value) for value in read):
+                return read
             leaf = leaf.get("@id")
         if self.word is None or is_missing(leaf):
             return None
-        item = [[] if isinstance(child, ObjectPlan) else None for child in self.children]
+        item: Item = [[] if isinstance(child, ObjectPlan) else None for child in self.children]
         item[self.word] = leaf
         return item
 
@@ -94,8 +107,8 @@ class ObjectPlan:
         """Turn parallel lists (three names, three sites) into as many objects."""
         columns: dict[int, list[Any]] = {}
         for index, (child, raw) in enumerate(zip(self.children, item, strict=True)):
-            if isinstance(child, ScalarPlan) and not child.many and (isinstance(raw, list) or child.key in self.split):
-                columns[index] = _pieces(raw, self.split.get(child.key, ()))
+            if isinstance(child, ScalarPlan) and not child.many and (isinstance(raw, list) or child.key in self._cuts):
+                columns[index] = _pieces(raw, self._cuts.get(child.key, ()))
         size = max((len(column) for column in columns.values()), default=1)
         if size <= 1:
             return [item]
@@ -119,36 +132,37 @@ class ObjectPlan:
         return list(found)
 
     def _node(self, item: Item, sheet: Sheet) -> str | None:
-        lines, constants = [], []
-        point: dict[str, Any] = {}
+        lines: list[str] = []
+        constants: list[str] = []
+        point = self._point(item, sheet) if self.placed else []
         for child, raw in zip(self.children, item, strict=True):
             if child.level is not Openness.OPENDATA:
-                keep_apart(child, raw, sheet, self.split)
+                keep_apart(child, raw, sheet, self._cuts)
+            elif point and child.field.name in _GIVEN_BY_POINT:
+                continue
             elif isinstance(child, ObjectPlan):
                 lines += reference(child, child.write(raw, sheet)) if raw else []
-            elif child.field.name in _POINT:
-                point[child.field.name] = raw
-            else:
-                if not _empty(raw):
-                    lines += child.lines(raw, sheet)
-                elif child.constant:
-                    constants += child.lines(list(child.constant), sheet)
-                if sheet.problems:
-                    sheet.report(child.key)
-        if point:
-            lines += self._point(point, item, sheet)
-        if not lines:
-            return None
-        lines += constants
+            elif self.placed and child.field.name in _POINT:
+                continue
+            elif not _empty(raw):
+                lines += child.written(raw, sheet)
+            elif child.constant:
+                constants += child.written(list(child.constant), sheet)
+        lines += point
+        return self._named([*lines, *constants], item, sheet) if lines else None
+
+    def _named(self, lines: list[str], item: Item, sheet: Sheet) -> str | None:
+        """Write the node, unless it lacks something that its shape asks for."""
         if any(not any(line.startswith(f"<{name}> ") for name in names for line in lines) for names in self.needs):
             sheet.problems.append(Problem("node-incomplete", self._spoken(item)))
             sheet.report(self.key)
             return None
         return named(self.field.name, [*lines, *self.types], sheet)
 
-    def _point(self, point: Mapping[str, Any], item: Item, sheet: Sheet) -> list[str]:
+    def _point(self, item: Item, sheet: Sheet) -> list[str]:
         """Latitude and longitude stand or fall together; they also give the geometry."""
-        latitude, longitude = (plain(_first(point.get(name))) for name in _POINT)
+        given = {child.field.name: raw for child, raw in zip(self.children, item, strict=True)}
+        latitude, longitude = (plain(_first(given.get(name))) for name in _POINT)
         found = clean_point(latitude, longitude, self._postcode(item), self.area, sheet.problems)
         if sheet.problems:
             sheet.report(f"{self.key}.latitude")
@@ -180,6 +194,7 @@ class ObjectPlan:
 
 
 _POINT = ("latitude", "longitude")
+_GIVEN_BY_POINT = frozenset({*_POINT, "geometry"})
 
 
 def reference(plan: ObjectPlan, nodes: Iterable[str]) -> list[str]:
@@ -232,6 +247,8 @@ def _first(raw: Any) -> Any:
 
 def _pieces(raw: Any, separators: tuple[str, ...]) -> list[Any]:
     pieces = leaves(raw)
+    if any(isinstance(piece, Mapping) and "@language" in piece for piece in pieces):
+        return [raw]  # one text in several languages
     for mark in separators:
         pieces = [part for piece in pieces for part in (piece.split(mark) if isinstance(piece, str) else [piece])]
     return pieces

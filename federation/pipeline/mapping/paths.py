@@ -51,7 +51,7 @@ def compile_path(path: str) -> Getter:
     try:
         expression = jmespath.compile(path)
     except JMESPathError:
-        return lambda row: row.get(path)
+        return _titled(path)
 
     def search(row: Row) -> Any:
         if path in row:
@@ -62,6 +62,14 @@ def compile_path(path: str) -> Getter:
             return None
 
     return search
+
+
+def _titled(title: str) -> Getter:
+    """Readers trim titles, so a space copied at the end of one does no harm."""
+    trimmed = title.strip()
+    if trimmed == title:
+        return lambda row: row.get(title)
+    return lambda row: row[title] if title in row else row.get(trimmed)
 
 
 def _filler(template: str) -> Getter:

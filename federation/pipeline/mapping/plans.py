@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from federation.model import Openness, Severity
@@ -82,6 +82,7 @@ class Planner:
             split=self._source.split,
             area=self._source.area,
             needs=self._needs(term),
+            placed=_placed(children),
         )
 
     def _mapped_under(self, term: str) -> set[str]:
@@ -124,6 +125,7 @@ class Planner:
             split=self._source.split,
             area=self._source.area,
             needs=self._needs(key),
+            placed=_placed(children),
         )
 
     def _word_child(self, term: str, level: Openness, children: list[ScalarPlan | ObjectPlan]) -> int | None:
@@ -163,6 +165,10 @@ class Planner:
             types = known[name].types if name in known else ()
             classes |= dict.fromkeys((name, *types))
         return tuple(f"{RDF_TYPE} <{name}>" for name in classes)
+
+
+def _placed(children: Iterable[ScalarPlan | ObjectPlan]) -> bool:
+    return any(child.field.name == "latitude" and child.level is Openness.OPENDATA for child in children)
 
 
 def compact(name: str, vocabulary: Vocabulary) -> str:

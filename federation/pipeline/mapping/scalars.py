@@ -5,6 +5,7 @@ The kind of the field decides how; the mapping has no say. Must never raise on a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -63,13 +64,12 @@ def _splitter(separators: tuple[str, ...]) -> Split:
     """Cut the strings among the leaves at any of the separators."""
     if not separators:
         return leaves
-    if len(separators) == 1:
-        mark = separators[0]
-        return lambda raw: [
-            part for leaf in leaves(raw) for part in (leaf.split(mark) if isinstance(leaf, str) else [leaf])
-        ]
-    cut = re.compile("|".join(re.escape(mark) for mark in sorted(separators, key=len, reverse=True)))
-    return lambda raw: [part for leaf in leaves(raw) for part in (cut.split(leaf) if isinstance(leaf, str) else [leaf])]
+    cut = re.compile("|".join(re.escape(mark) for mark in sorted(separators, key=len, reverse=True))).split
+
+    def split(raw: Any) -> list[Any]:
+        return [part for leaf in leaves(raw) for part in (cut(leaf) if isinstance(leaf, str) else [leaf])]
+
+    return split
 
 
 def _replacer(source: Source, term: str) -> Words:
@@ -212,13 +212,16 @@ def _cleaner(field: Field, source: Source, base_url: str) -> Clean:
     if kind is Kind.CODE or field.name in _CODES:
         return _code(field)
     longest, repair = _longest(field), source.repair_encoding
+    datatype = None if field.datatype in {None, XSD + "string"} else field.datatype
 
     def string(leaf: Any, problems: list[Problem]) -> str | None:
         text = clean_line(leaf, problems, repair)
         if text is not None and longest is not None and len(text) > longest:
             problems.append(Problem("too-long", text, str(longest)))
             return None
-        return None if text is None else literal(text)
+        if text is None:
+            return None
+        return literal(text) if datatype is None else typed(text, datatype)
 
     return string
 
@@ -243,15 +246,15 @@ def _date(field: Field, language: str) -> Clean:
 def _number(field: Field) -> Clean:
     whole = field.kind is Kind.INTEGER
     datatype = XSD + ("integer" if whole else "decimal")
+    low = -math.inf if field.minimum is None else field.minimum
+    high = math.inf if field.maximum is None else field.maximum
 
     def clean(leaf: Any, problems: list[Problem]) -> str | None:
         number = clean_number(leaf, problems, whole)
         if number is None:
             return None
         value = float(number)
-        if (field.minimum is not None and value < field.minimum) or (
-            field.maximum is not None and value > field.maximum
-        ):
+        if not low <= value <= high:
             problems.append(Problem("number-unreadable", str(leaf)))
             return None
         return typed(number, datatype)

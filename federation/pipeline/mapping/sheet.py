@@ -1,4 +1,4 @@
-"""The sheet that one record is written on while it is mapped: its lines, what it keeps apart, and what is said of it."""
+"""The sheet that one record is written on while it is mapped: its lines, what it keeps apart, what is said of it."""
 
 from __future__ import annotations
 

@@ -55,7 +55,10 @@ class RecordTerms:
         self._default = self.language(source.lang.split("-")[0])
 
     def head(self, raws: Mapping[str, Any], sheet: Sheet) -> Head:
-        """Read licence, languages and openness of a record; report what refuses it. One known language tags its texts."""
+        """Read licence, languages and openness of a record; report what refuses it.
+
+        A record that names one language writes its texts in it.
+        """
         languages, tag = self._languages(raws.get("language"))
         if tag is not None:
             sheet.lang = tag

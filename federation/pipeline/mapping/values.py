@@ -27,7 +27,7 @@ def leaves(raw: Any, depth: int = 0) -> list[Any]:
 
 
 def texts(raw: Any, language: str) -> list[tuple[str, Any]]:
-    """Give (language, text) for a text value: a scalar, ``{"@value", "@language"}``, a language map, or lists of these."""
+    """Give (language, text) pairs of a scalar, of ``{"@value", "@language"}``, a language map, or lists of these."""
     found: list[tuple[str, Any]] = []
     for leaf in leaves(raw):
         if not isinstance(leaf, Mapping):

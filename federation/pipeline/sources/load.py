@@ -87,12 +87,10 @@ class _Reading:
         found = {key: self._table(key, model, tables) for key, model in TABLES.items()}
         checked = _Open(self, tables)
         self.give_up()
-        source, partner, records = found["source"], found["partner"], found["records"]
-        if not isinstance(source, SourceTable) or not isinstance(partner, PartnerTable):
-            raise ConfigError(f"{self.name}: [source] cannot be read.")
-        if not isinstance(records, RecordsTable):
-            raise ConfigError(f"{self.name}: [records] cannot be read.")
-        return self._built(source, partner, records, checked)
+        source, partner, records, limits = (found[key] for key in ("source", "partner", "records", "limits"))
+        if isinstance(source, SourceTable) and isinstance(partner, PartnerTable) and isinstance(records, RecordsTable):
+            return self._built(source, partner, records, Limits(**limits.model_dump()) if limits else Limits(), checked)
+        raise ConfigError(f"{self.name}: [source] cannot be read.")
 
     def _known_tables(self) -> None:
         known = [*TABLES, *OPEN_TABLES]
@@ -140,7 +138,9 @@ class _Reading:
                     self.fault(where, f"`{last}`: {item['msg'].removeprefix('Value error, ')}.")
         return None
 
-    def _built(self, source: SourceTable, partner: PartnerTable, records: RecordsTable, checked: _Open) -> Source:
+    def _built(
+        self, source: SourceTable, partner: PartnerTable, records: RecordsTable, limits: Limits, checked: _Open
+    ) -> Source:
         identity = source.id or Path(self.name).stem
         slug = source.partner or partner.slug or identity
         if source.format is None:
@@ -165,7 +165,7 @@ class _Reading:
             schedule=source.schedule,
             openness=Openness(source.openness),
             repair_encoding=source.repair_encoding,
-            limits=Limits(**source.limits.model_dump()),
+            limits=limits,
             request=checked.request,
             records=Records(**records.model_dump()),
             fields=checked.fields,
@@ -334,7 +334,7 @@ class _Open:
 
 
 def merged(profile: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Lay a file's own tables over its profile's, key by key. A term whose parts the file maps is taken whole from it."""
+    """Lay a file's tables over its profile's, key by key. A term whose parts the file maps is taken whole from it."""
     result: dict[str, dict[str, Any]] = {}
     for table in {**profile, **own}:
         under, over = profile.get(table, {}), own.get(table, {})

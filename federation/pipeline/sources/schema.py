@@ -39,7 +39,7 @@ class _Table(BaseModel):
 
 
 class LimitsTable(_Table):
-    """``[source.limits]``: what the feed may use. None: the instance's setting."""
+    """``[limits]``: what the feed may use. None: the instance's setting."""
 
     bytes: int | None = Field(None, gt=0, le=2 * 1024**3)
     seconds: float | None = Field(None, gt=0, le=3600)
@@ -65,7 +65,6 @@ class SourceTable(_Table):
     schedule: Literal["nightly", "weekly", "monthly", "manual"] = "nightly"
     openness: Literal["opendata", "commons", "collective", "private"] = "opendata"
     repair_encoding: bool = False
-    limits: LimitsTable = LimitsTable()
 
 
 class PartnerTable(_Table):
@@ -89,9 +88,15 @@ class RecordsTable(_Table):
     sheet: str | None = None
     separator: str | None = Field(None, min_length=1, max_length=1)
     encoding: str | None = None
+    header: int = Field(1, ge=1, le=1000)
 
 
-TABLES: dict[str, type[BaseModel]] = {"source": SourceTable, "partner": PartnerTable, "records": RecordsTable}
+TABLES: dict[str, type[BaseModel]] = {
+    "source": SourceTable,
+    "partner": PartnerTable,
+    "records": RecordsTable,
+    "limits": LimitsTable,
+}
 """Tables with fixed keys."""
 
 OPEN_TABLES = ("request", "fields", "only", "except", "split", "always", "crosswalk", "openness", "origins")

@@ -68,7 +68,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """``[records]``: where rows are in the feed and what names them. ``id`` and ``page``: the first that is not empty."""
+    """``[records]``: where rows are in the feed and what names them. Of several ids or pages the first one is taken."""
 
     at: str | None = None
     types: tuple[str, ...] = ()
@@ -80,11 +80,12 @@ class Records:
     sheet: str | None = None
     separator: str | None = None
     encoding: str | None = None
+    header: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Crosswalk:
-    """A partner's words for one of our terms. ``words`` maps their word to ours; an empty tuple is known and meaningless.
+    """A partner's words for one of our terms. ``words`` maps theirs to ours; an empty tuple is known and meaningless.
 
     ``site`` names a dictionary of (site, tag) facts that is asked after ``words``.
     """
