@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Integer, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
 from federation.ledger.database import Database
 from federation.ledger.records import in_parts
@@ -31,17 +31,6 @@ class Minted(NamedTuple):
     home: str
     pid: str
     minted: str
-
-
-class ClaimGroup(NamedTuple):
-    """How many records of one source name an IRI; ``record`` is one of them (the only one if ``records`` is 1)."""
-
-    hash: str
-    source: str
-    live: bool
-    records: int
-    record: str
-    own: bool
 
 
 class Identities:
@@ -82,16 +71,23 @@ class Identities:
                 for row in connection.execute(select(claim).where(claim.c.record.in_(part)))
             ]
 
-    def claim_groups(self, hashes: Iterable[str], tx: Connection | None = None) -> list[ClaimGroup]:
-        """Who names some IRIs, counted per source: an IRI named by thousands costs one row here."""
-        own = func.max(cast(claim.c.own, Integer))
-        query = select(claim.c.hash, claim.c.source, claim.c.live, func.count(), func.min(claim.c.record), own)
-        query = query.group_by(claim.c.hash, claim.c.source, claim.c.live)
+    def named_by(self, hashes: Iterable[str], tx: Connection | None = None) -> dict[str, int]:
+        """How many records name each of some IRIs; those that nobody names are absent."""
+        query = select(claim.c.hash, func.count()).group_by(claim.c.hash)
         with self._database.read(tx) as connection:
-            return [
-                ClaimGroup(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+            return {
+                row[0]: row[1]
                 for part in in_parts(hashes)
                 for row in connection.execute(query.where(claim.c.hash.in_(part)))
+            }
+
+    def claims_on(self, hashes: Iterable[str], tx: Connection | None = None) -> list[ClaimRow]:
+        """Who names some IRIs. Ask :meth:`named_by` first: one IRI may be named by thousands."""
+        with self._database.read(tx) as connection:
+            return [
+                ClaimRow._make(row)
+                for part in in_parts(hashes)
+                for row in connection.execute(select(claim).where(claim.c.hash.in_(part)))
             ]
 
     def replace_claims(self, records: Iterable[str], claims: Sequence[ClaimRow], tx: Connection) -> None:
@@ -100,8 +96,3 @@ class Identities:
             tx.execute(delete(claim).where(claim.c.record.in_(part)))
         if claims:
             tx.execute(insert(claim), [item._asdict() for item in claims])
-
-    def retire_claims(self, records: Iterable[str], tx: Connection) -> None:
-        """Let the claims of withdrawn records link nothing any more."""
-        for part in in_parts(records):
-            tx.execute(update(claim).where(claim.c.record.in_(part)).values(live=False))

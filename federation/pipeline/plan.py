@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
-from federation.model import Counts, Finding, Outcome, Severity
+from federation.model import Counts, Finding, Outcome, Severity, Tier
 
 _IN_STORE = frozenset({"live", "held", "missing"})
 
@@ -94,6 +94,8 @@ class Planner:
             return Planned(outcome, Step.EXCLUDED)
         key = outcome.key if record is None else record.key
         known = None if key is None else self._states.get(key)
+        if record is None and known is not None and _was_skipped(outcome, known):
+            return self._skip(outcome, known)
         if record is None or outcome.tier is None:
             return self._refused(outcome, key, known)
         if record.key in self._accepted:
@@ -110,6 +112,12 @@ class Planner:
         noted = known.state != "live" or version != (record.raw_hash, self._mapping_version)
         return Planned(outcome, Step.UNCHANGED, known.tier != outcome.tier.value, noted)
 
+    def _skip(self, outcome: Outcome, known: Known) -> Planned:
+        key = str(outcome.key)
+        self._seen.add(key)
+        self._accepted.add(key)
+        return Planned(replace(outcome, tier=Tier(known.tier)), Step.UNCHANGED)
+
     def _refused(self, outcome: Outcome, key: str | None, known: Known | None) -> Planned:
         if key is not None:
             self._seen.add(key)
@@ -125,6 +133,11 @@ class Planner:
         if step in {Step.NEW, Step.CHANGED, Step.UNCHANGED} and outcome.tier is not None:
             self._tally["accepted"] += 1
             self._tally[outcome.tier.value] += 1
+
+
+def _was_skipped(outcome: Outcome, known: Known) -> bool:
+    """Say whether the row was not even mapped, for it still has the raw hash of its live record."""
+    return known.state == "live" and not outcome.findings and outcome.raw_hash == known.raw_hash
 
 
 def imbalance(counts: Counts) -> int:
@@ -167,7 +180,7 @@ def _owned(outcome: Outcome, key: str) -> Finding:
         term="identifier",
         value=key[:200],
         message={
-            "fr": f"L'identifiant « {key} » appartient à une autre source du même partenaire : cette fiche est écartée. "
+            "fr": f"L'identifiant « {key} » appartient à une autre source du partenaire : cette fiche est écartée. "
             "Distinguez les deux numérotations par `prefix` dans le fichier de la source.",
             "en": f"The identifier “{key}” belongs to another source of the same partner: this record is left out. "
             "Set the two numberings apart with `prefix` in the source file.",

@@ -5,7 +5,7 @@ Journal (pending) → store → one SQL transaction (states, links, changes, jou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,13 +107,19 @@ class Merger:
         number = self._ledger.journal.add(run, _pack(batch, effects.remove))
         return self._carry_out(number, batch, replayed=False, effects=effects)
 
-    def finish(self, report: RunReport) -> None:
-        """Write the account of a run; describe it in the public graph if it wrote any record; publish the rest."""
+    def finish(self, report: RunReport, missing: Iterable[str] | None = None) -> None:
+        """Write the account of a run; describe it in the public graph if it wrote any record; publish the rest.
+
+        ``missing``: keys that a whole list did not have; all other present records of the source were seen. None: the
+        list was not whole, so silence says nothing. The run's findings are added apart, as they come.
+        """
         self._refuse_if_broken()
         if self._ledger.journal.wrote(report.run):
             self._describe(report.run, {run_iri(self._base, report.run): run_lines(self._base, report)})
         with self._ledger.write() as tx:
             self._ledger.runs.finish(report, tx)
+            if missing is not None:
+                self._ledger.records.end_run(report.source, report.run, missing, tx)
             self._ledger.sources.note_run(report.source, report.run, tx)
         if self._behind:
             self.publish()
