@@ -122,7 +122,7 @@ class Refusal(QueryRejected):
 
 
 def form_of(query: str) -> str:
-    """The form of a query (``SELECT``, ``ASK``, ...) or update (``INSERT``, ...), in capitals; empty if there is none."""
+    """The form of a query (``SELECT``, ``ASK``, ...) or update (``INSERT``, ...), in capitals, or empty."""
     return outline(tokens(query[:MOST_CHARACTERS])).form
 
 
@@ -225,7 +225,7 @@ def _located(
     hint = _HINTS.get(str(error))
     if hint is not None and error.line is None:
         return Refusal("syntax", _placed(hint, None, None))
-    token = _mistaken(query, found, queries, limits)
+    token = _mistaken(found, queries, limits)
     if hint is not None:
         return _at(query, token, hint) if token else Refusal("syntax", _placed(hint, None, None))
     if token is None:
@@ -237,7 +237,7 @@ def _located(
 _NEAR = 40  # characters of the query repeated in a message
 
 
-def _mistaken(query: str, found: Sequence[Token], queries: PublicQueries, limits: QueryLimits) -> Token | None:
+def _mistaken(found: Sequence[Token], queries: PublicQueries, limits: QueryLimits) -> Token | None:
     """The token at which the engine stops; None if that is the end of the query."""
     probe, starts = spread(found)
     try:

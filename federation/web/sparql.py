@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
@@ -30,23 +31,16 @@ from federation.catalogue.sparql_table import Table, table
 from federation.engines import QueryAnswer, QueryLimits
 from federation.errors import EngineUnavailable, QueryRejected
 from federation.model import Text
+from federation.web.errors import QUERY_STATUS
+from federation.web.language import language
+from federation.web.site import site
 from federation.web.sparql_clients import Clients, TooMany
 from federation.web.sparql_request import Asked, ProtocolError, read
 from federation.web.sparql_words import WORDS
 
-STATUS = {
-    "syntax": 400,
-    "forbidden": 400,
-    "update": 403,
-    "too_large": 413,
-    "memory": 413,
-    "timeout": 503,
-    "busy": 503,
-}
-"""HTTP status of each reason of QueryRejected; all workers busy is our trouble (503), one client's excess is 429."""
-
+_CLIENTS = "carrefour.sparql"  # where an application keeps its counter of clients
 _PAGE_ROWS = 1000  # that a page shows of a query without LIMIT
-_RETRY_SECONDS = {"timeout": 60, "busy": 5}
+_SOON = 5  # seconds after which a worker may be free again
 _EXPOSED = "Link, ETag, Content-Location, Carrefour-Timeout, Carrefour-Max-Rows, Retry-After"
 _METHODS = ["GET", "POST", "OPTIONS"]
 _PAGE_FORMATS = ("html", "json", "xml", "csv", "tsv", "turtle", "json-ld", "n-triples", "rdfxml")
@@ -61,20 +55,17 @@ _TOO_MANY = {
 
 
 def sparql_blueprint() -> Blueprint:
-    """The endpoint at ``/sparql`` and its English page at ``/en/sparql``.
-
-    Needs ``current_app.extensions["carrefour"]`` with ``queries``, ``settings``, ``vocabulary`` and ``reader``.
-    """
+    """The endpoint at ``/sparql``; under the language prefix its page is English. Needs an installed ``Site``."""
     blueprint = Blueprint("sparql", __name__)
-    options: dict[str, Any] = {"methods": _METHODS, "strict_slashes": False, "provide_automatic_options": False}
-    blueprint.add_url_rule("/sparql", "endpoint", endpoint, defaults={"lang": "fr"}, **options)
-    blueprint.add_url_rule("/en/sparql", "endpoint", endpoint, defaults={"lang": "en"}, **options)
+    blueprint.add_url_rule(
+        "/sparql", "endpoint", endpoint, methods=_METHODS, strict_slashes=False, provide_automatic_options=False
+    )
     blueprint.after_request(_common_headers)
-    blueprint.record_once(lambda state: state.app.extensions.setdefault("carrefour.sparql", {}))
+    blueprint.record_once(lambda state: state.app.extensions.setdefault(_CLIENTS, {}))
     return blueprint
 
 
-def endpoint(lang: str) -> Response:
+def endpoint() -> Response:
     """Answer one request of the SPARQL 1.1 Protocol, or show the page."""
     if request.method == "OPTIONS":
         return _preflight()
@@ -82,41 +73,45 @@ def endpoint(lang: str) -> Response:
     try:
         asked = read(request)
         if not asked.query and (asked.query is None or _wants_page(asked.format)):
-            return _description(asked, lang)
-        return _result(asked, lang)
+            return _description(asked)
+        return _result(asked)
     except ProtocolError as error:
-        return _refusal(error.status, error.text, asked, lang)
+        return _refusal(error.status, error.text, asked)
     except TooMany:
-        return _refusal(429, _TOO_MANY, asked, lang, retry=5)
-    except QueryRejected as error:
-        retry = _RETRY_SECONDS.get(error.reason)
-        return _refusal(STATUS[error.reason], explain(error, _limits()), asked, lang, retry)
+        return _refusal(429, _TOO_MANY, asked, {"Retry-After": str(_SOON)})
     except EngineUnavailable:
-        return _refusal(503, _UNAVAILABLE, asked, lang, retry=5)
+        return _refusal(503, _UNAVAILABLE, asked, {"Retry-After": str(_SOON)})
+    except QueryRejected as error:
+        if error.reason == "busy":  # all workers are: our trouble, not one client's excess
+            return _refusal(503, explain(error, _limits()), asked, {"Retry-After": str(_SOON)})
+        status = QUERY_STATUS[error.reason]
+        return _refusal(status.code, explain(error, _limits()), asked, status.headers)
 
 
-def _result(asked: Asked, lang: str) -> Response:
+def _result(asked: Asked) -> Response:
     query = asked.query or ""
     form = form_of(query)
-    kind = KINDS.get(form, "bindings")  # of a form that does not exist, run() says so
+    if form not in KINDS:
+        run(SparqlRequest(query), site().platform.queries, _limits())  # says what is wrong
+    kind = KINDS.get(form, "bindings")
     chosen = choose_format(kind, request.headers.get("Accept"), asked.format, html=True)
     if chosen is None:
         return _not_acceptable(kind)
     media_type, written = chosen
     page = media_type == "text/html"
-    stable = not page and is_stable(query)
-    if stable and _etag(_platform().reader.seq, asked, media_type) in request.if_none_match:
-        return _not_modified(_platform().reader.seq, asked, media_type)
+    stable = not page and request.method != "POST" and is_stable(query)
+    if stable and _etag(site().platform.reader.seq, asked, media_type) in request.if_none_match:
+        return _not_modified(site().platform.reader.seq, asked, media_type)
     cut = page and form in ("SELECT", "CONSTRUCT")
     sent = with_limit(query, _PAGE_ROWS) if cut else query
     with _clients().admit(request.remote_addr or ""):
         answer = run(
             SparqlRequest(sent, {kind: written}, asked.default_graphs, asked.named_graphs),
-            _platform().queries,
+            site().platform.queries,
             _limits(),
         )
     if page:
-        return _page(asked, lang, answer=answer, limited=sent != query)
+        return _page(asked, answer=answer, limited=sent != query)
     if stable and _etag(answer.seq, asked, media_type) in request.if_none_match:
         return _not_modified(answer.seq, asked, media_type)
     response = Response(answer.body, content_type=_content_type(media_type))
@@ -126,20 +121,19 @@ def _result(asked: Asked, lang: str) -> Response:
     return response
 
 
-def _description(asked: Asked, lang: str) -> Response:
+def _description(asked: Asked) -> Response:
     """The page for browsers, the Service Description for machines."""
     if _wants_page(asked.format):
-        return _page(asked, lang)
+        return _page(asked)
     chosen = choose_format("graph", request.headers.get("Accept"), asked.format)
     if chosen is None:
         return _not_acceptable("graph")
-    body = service_description.write(_platform().settings.base_url + "/sparql", _limits(), chosen[1])
+    body = service_description.write(site().platform.settings.base_url + "/sparql", _limits(), chosen[1])
     return Response(body, content_type=_content_type(chosen[0]))
 
 
 def _page(
     asked: Asked,
-    lang: str,
     *,
     answer: QueryAnswer | None = None,
     limited: bool = False,
@@ -147,7 +141,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     shown: Table | None = table(answer) if answer else None
-    other = "en" if lang == "fr" else "fr"
+    lang = language()
     body = render_template(
         "sparql.html",
         lang=lang,
@@ -158,48 +152,48 @@ def _page(
         default_graphs=asked.default_graphs,
         named_graphs=asked.named_graphs,
         limits=describe_limits(_limits())[lang],
-        examples=_examples(lang),
+        examples=_examples(),
         table=shown,
         most=_PAGE_ROWS,
         tabular=answer is not None and answer.kind == "bindings",
         limited=limited and shown is not None and len(shown.rows) >= _PAGE_ROWS,
         error=error,
-        action=url_for("sparql.endpoint", lang=lang),
-        permalink=_permalink(asked, lang) if asked.query else None,
-        other_language=_permalink(asked, other),
+        action=url_for("sparql.endpoint"),
+        permalink=_permalink(asked) if asked.query else None,
     )
     return Response(body, status=status, content_type="text/html; charset=utf-8")
 
 
-def _permalink(asked: Asked, lang: str) -> str:
+def _permalink(asked: Asked) -> str:
     fields: dict[str, Any] = {"query": asked.query} if asked.query else {}
     if asked.default_graphs:
         fields["default-graph-uri"] = list(asked.default_graphs)
     if asked.named_graphs:
         fields["named-graph-uri"] = list(asked.named_graphs)
-    return url_for("sparql.endpoint", lang=lang, **fields)
+    return url_for("sparql.endpoint", **fields)
 
 
-def _examples(lang: str) -> list[dict[str, str]]:
+def _examples() -> list[dict[str, str]]:
+    lang = language()
     return [
         {
             "title": example.labels[lang],
             "comment": example.comment.get(lang, ""),
-            "link": url_for("sparql.endpoint", lang=lang, query=example.text),
+            "link": url_for("sparql.endpoint", query=example.text),
         }
-        for example in getattr(_platform().vocabulary, "queries", ())
+        for example in site().platform.vocabulary.queries
     ]
 
 
-def _refusal(status: int, text: Text, asked: Asked, lang: str, retry: int | None = None) -> Response:
+def _refusal(status: int, text: Text, asked: Asked, headers: Mapping[str, str] | None = None) -> Response:
     if _wants_page(asked.format):
-        response = _page(asked, lang, error=text[lang], status=status)
+        response = _page(asked, error=text[language()], status=status)
     else:
-        spoken = lang if lang != "fr" else best_language(request.headers.get("Accept-Language"), ("fr", "en"))
+        asked_for = request.headers.get("Accept-Language")
+        spoken = "en" if language() == "en" else best_language(asked_for, ("fr", "en"))
         response = Response(f"{text[spoken]}\n", status=status, content_type="text/plain; charset=utf-8")
         response.headers["Content-Language"] = spoken
-    if retry is not None:
-        response.headers["Retry-After"] = str(retry)
+    response.headers.update(headers or {})
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -254,20 +248,16 @@ def _common_headers(response: Response) -> Response:
     return response
 
 
-def _platform() -> Any:  # the composition root is above web/; its shape is named in sparql_blueprint()
-    return current_app.extensions["carrefour"]
-
-
 def _limits() -> QueryLimits:
-    settings = _platform().settings
+    settings = site().platform.settings
     return QueryLimits(settings.query_seconds, settings.query_rows, settings.query_bytes, settings.query_memory)
 
 
 def _clients() -> Clients:
     """The counter of this application, made at its first query."""
-    kept: dict[str, Clients] = current_app.extensions["carrefour.sparql"]
+    kept: dict[str, Clients] = current_app.extensions[_CLIENTS]
     if "clients" not in kept:
-        settings = _platform().settings
+        settings = site().platform.settings
         made = Clients(settings.query_per_client, settings.query_workers - 1, settings.query_seconds)
         kept.setdefault("clients", made)
     return kept["clients"]

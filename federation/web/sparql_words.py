@@ -28,8 +28,6 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "permalink": "Lien permanent vers cette requête",
             "csv": "Le même résultat en CSV",
             "limits": "Limites",
-            "other": "This page in English",
-            "number": "n°",
         },
         "en": {
             "title": "Query the data (SPARQL)",
@@ -51,8 +49,6 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "permalink": "Permanent link to this query",
             "csv": "The same result as CSV",
             "limits": "Limits",
-            "other": "Cette page en français",
-            "number": "no.",
         },
     }
 )
