@@ -47,7 +47,8 @@ MERGED = """
 <{B}/actors/avise> a schema:Organization, prov:Agent ; schema:name "Avise"@fr ; schema:url <https://www.avise.org/> .
 <{B}/actors/fonda> a schema:Organization, prov:Agent ; schema:name "La Fonda"@fr ; schema:url <https://fonda.example/> .
 <{B}/actors/malin> a schema:Organization ; schema:name "{S}"@fr ; schema:url <javascript:alert(1)> .
-<{B}/sources/avise-fiches> a void:Dataset ; dcterms:title "Fiches de l'Avise"@fr ; dcterms:publisher <{B}/actors/avise> ;
+<{B}/sources/avise-fiches> a void:Dataset ; dcterms:title "Fiches de l'Avise"@fr ;
+  dcterms:publisher <{B}/actors/avise> ;
   dcterms:license <https://creativecommons.org/licenses/by/4.0/> .
 <{B}/runs/{R}> a prov:Activity ; prov:used <{B}/sources/avise-fiches> ;
   prov:startedAtTime "2026-01-02T03:00:00Z"^^xsd:dateTime ; prov:endedAtTime "2026-01-02T03:00:09Z"^^xsd:dateTime .

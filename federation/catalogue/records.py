@@ -115,6 +115,13 @@ class Catalogue:
         own = by_subject(project.triples).get(project.root, {})
         return sorted(term[1:-1] for term in own.get(PROV + "wasDerivedFrom", ()) if term.startswith("<"))
 
+    def project_of(self, record: str) -> str | None:
+        """The merged project that a record is part of."""
+        if not safe_iri(record):
+            return None
+        rows = self._reader.select(f"SELECT ?p WHERE {{ ?p <{PROV}wasDerivedFrom> <{record}> }} ORDER BY ?p LIMIT 1")
+        return rows[0]["p"][1:-1] if rows else None
+
     def graphs(self, records: Iterable[str]) -> dict[str, tuple[Triple, ...]]:
         """The graphs of some records."""
         return {iri: tuple(self._reader.graph(iri)) for iri in records if safe_iri(iri)}

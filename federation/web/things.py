@@ -1,0 +1,203 @@
+"""Linked data at every instance IRI: projects, records, partners, sources, runs. 200, 301, 303, 406, 410.
+
+Follows vocabulary design, section 10. The IRI asked for is rebuilt on the configured base, never on a Host header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from urllib.parse import quote
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import NotFound
+
+from federation.catalogue.formats import ALL, DATA, HTML, JSONLD, RECORD_DATA, Content, Format
+from federation.catalogue.values import CRF, DCAT, DCTERMS, PROV, RDF, XSD, by_subject, first_text, one_iri, one_literal
+from federation.catalogue.views import project_view, record_view
+from federation.web.filters import project_path
+from federation.web.language import text_in
+from federation.web.respond import Link, choose, href, moved, negotiated, page, see_other
+from federation.web.schema_org import project_as_schema_org
+from federation.web.site import catalogue, site
+
+blueprint = Blueprint("things", __name__)
+
+_AS = "https://www.w3.org/ns/activitystreams#"
+_PROVENANCE = "http://www.w3.org/ns/prov#has_provenance"
+
+
+def split(name: str, allowed: Iterable[Format]) -> tuple[str, Format | None]:
+    """Take a known suffix off the last segment of an address."""
+    stem, dot, suffix = name.rpartition(".")
+    form = ALL.get(suffix) if dot and stem and not stem.endswith("/") else None
+    return (stem, form) if form is not None and (form is HTML or form in tuple(allowed)) else (name, None)
+
+
+def iri_of(path: str) -> str:
+    """The IRI behind a path of this server."""
+    return site().base + quote(path, safe="/:@!$&'()*+,;=~-._%")
+
+
+# -- projects -------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/id/projet/<name>")
+def project_thing(name: str) -> Response:
+    """A project is not a document: 303 to the one that suits the client."""
+    pid, form = split(name, DATA)
+    iri = iri_of(f"/id/projet/{pid}")
+    if gone := _gone_or_merged(iri, f"/id/projet/{pid}", form):
+        return gone
+    if catalogue().thing(iri) is None:
+        raise NotFound
+    return see_other(f"/projet/{pid}", form or choose([*DATA, HTML], JSONLD, f"/projet/{pid}"))
+
+
+@blueprint.get("/projet/<name>")
+def project(name: str) -> Response:
+    """The page of a project, and its data under suffixes."""
+    pid, form = split(name, DATA)
+    iri = iri_of(f"/id/projet/{pid}")
+    if gone := _gone_or_merged(iri, f"/projet/{pid}", form):
+        return gone
+    content = catalogue().thing(iri)
+    if content is None:
+        raise NotFound
+    path = f"/projet/{pid}"
+    records = catalogue().records_of(content)
+    lines = catalogue().lines(records)
+    links: list[Link] = [(iri, "describes", None)]
+    links += [
+        (licence, "license", None) for licence in sorted({line.licence for line in lines.values() if line.licence})
+    ]
+    links += [(record, _PROVENANCE, None) for record in records]
+
+    def html() -> Response:
+        graphs = catalogue().graphs(records)
+        view = project_view(iri, content.triples, graphs, lines, site().words)
+        canonical: Link = (site().base + path, "canonical", None)
+        embedded = project_as_schema_org(view)
+        return page("project.html", links=[canonical], view=view, path=path, formats=DATA, schema_org=embedded)
+
+    return negotiated(content, path, form, DATA, html, preferred=HTML, links=links)
+
+
+def _gone_or_merged(iri: str, path: str, form: Format | None) -> Response | None:
+    survivor = catalogue().replaced_by(iri)
+    if survivor is not None and survivor.startswith(site().base + "/id/projet/"):
+        pid = survivor.rpartition("/")[2]
+        start = path.rpartition("/")[0]
+        suffix = f".{form.suffix}" if form is not None and form is not HTML else ""
+        target = project_path(pid) if start == "/projet" and not suffix else href(f"{start}/{pid}{suffix}")
+        return moved(target)
+    withdrawn = site().platform.ledger.withdrawn(iri)
+    return tombstone(iri, path, form, withdrawn) if withdrawn is not None else None
+
+
+def tombstone(iri: str, path: str, form: Format | None, when: datetime) -> Response:
+    """410 in every format: what it was, and when it was withdrawn."""
+    moment = f'"{when.isoformat()}"^^<{XSD}dateTime>'
+    kind = CRF + "Project" if "/id/projet/" in iri else DCAT + "CatalogRecord"
+    content = Content(
+        iri,
+        (
+            (f"<{iri}>", f"<{RDF}type>", f"<{_AS}Tombstone>"),
+            (f"<{iri}>", f"<{_AS}formerType>", f"<{kind}>"),
+            (f"<{iri}>", f"<{_AS}deleted>", moment),
+            (f"<{iri}>", f"<{PROV}invalidatedAtTime>", moment),
+        ),
+    )
+
+    def html() -> Response:
+        return page("gone.html", status=410, when=when, iri=iri)
+
+    return negotiated(content, path, form, DATA, html, preferred=HTML, status=410)
+
+
+# -- records --------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/records/<partner>/<path:name>")
+def record(partner: str, name: str) -> Response:
+    """What one partner says of one project: the content of one named graph."""
+    key, form = split(name, RECORD_DATA)
+    path = f"/records/{partner}/{key}"
+    iri = iri_of(path)
+    withdrawn = site().platform.ledger.withdrawn(iri)
+    if withdrawn is not None:
+        return tombstone(iri, path, form, withdrawn)
+    content = catalogue().record(iri)
+    if content is None:
+        raise NotFound
+    line = catalogue().lines([iri])[iri]
+    project_iri = catalogue().project_of(iri)
+    links: list[Link] = [(licence, "license", None) for licence in [line.licence] if licence]
+    links += [(project_iri, "collection", None)] if project_iri else []
+    links += [(site().words.prefixes["shapes"] + "record", "describedby", "text/turtle")]
+
+    def html() -> Response:
+        view = record_view(iri, content.triples, line, site().words)
+        pid = project_iri.rpartition("/")[2] if project_iri else None
+        return page("record.html", view=view, line=line, pid=pid, path=path, iri=iri, formats=RECORD_DATA)
+
+    return negotiated(content, path, form, RECORD_DATA, html, links=links)
+
+
+# -- partners, sources, runs ------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/actors/<name>")
+def actor(name: str) -> Response:
+    """A partner as linked data; browsers are sent to its page."""
+    slug, form = split(name, DATA)
+    path = f"/actors/{slug}"
+    content = catalogue().thing(iri_of(path))
+    if content is None:
+        raise NotFound
+    if (form or choose([*DATA, HTML], JSONLD, path)) is HTML:
+        return see_other(f"/contributeur/{slug}", HTML)
+    return negotiated(content, path, form, DATA, None)
+
+
+@blueprint.get("/sources/<name>")
+def source(name: str) -> Response:
+    """A source of a partner: what is harvested, under which licence."""
+    return _described(name, "sources", "source.html")
+
+
+@blueprint.get("/runs/<name>")
+def run(name: str) -> Response:
+    """One run: when, of which source, with which input (PROV)."""
+    return _described(name, "runs", "run.html")
+
+
+def _described(name: str, kind: str, template: str) -> Response:
+    slug, form = split(name, DATA)
+    path = f"/{kind}/{slug}"
+    content = catalogue().thing(iri_of(path))
+    if content is None:
+        raise NotFound
+    node = by_subject(content.triples).get(content.root, {})
+
+    def html() -> Response:
+        return page(
+            template,
+            slug=slug,
+            iri=content.root,
+            path=path,
+            formats=DATA,
+            title=text_in(first_text(node, DCTERMS + "title")) or slug,
+            partner=_slug(one_iri(node, DCTERMS + "publisher", PROV + "wasAssociatedWith")),
+            source=_slug(one_iri(node, PROV + "used")),
+            licence=one_iri(node, DCTERMS + "license"),
+            started=one_literal(node, PROV + "startedAtTime"),
+            ended=one_literal(node, PROV + "endedAtTime"),
+            last=site().platform.ledger.last_run(slug) if kind == "sources" else None,
+        )
+
+    return negotiated(content, path, form, DATA, html)
+
+
+def _slug(iri: str | None) -> str | None:
+    return iri.rpartition("/")[2] if iri else None
