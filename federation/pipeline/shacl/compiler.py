@@ -54,7 +54,10 @@ class _Context:
 
     def wrong(self, why: str) -> ConfigError:
         """An error that names the shape at hand."""
-        return ConfigError(f"The shape {self.head.name} {why}.")
+        name = self.head.name
+        if self.node[0] == "_":
+            name = f"without an IRI, path {self.head.path}" if self.head.path else f"without an IRI ({name})"
+        return ConfigError(f"The shape {name} {why}.")
 
 
 class Compiler:

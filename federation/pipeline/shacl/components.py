@@ -6,6 +6,7 @@ Each builder turns the parameters of one constraint into checks. Those that refe
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -203,8 +204,8 @@ def _unique_lang(context: Context, values: Sequence[Term]) -> Sequence[Check]:
 
     def run(_data: Data, focus: Term, values: Sequence[Term], out: list[Result]) -> None:
         if len(values) > 1:
-            tags = [tag.lower() for tag in map(language, values) if tag]
-            out.extend(report(focus, None) for tag in set(tags) if tags.count(tag) > 1)
+            tags = Counter(tag.lower() for tag in map(language, values) if tag)
+            out.extend(report(focus, None) for times in tags.values() if times > 1)
 
     return [Check(run)]
 

@@ -74,8 +74,8 @@ def order(value: Term, bound: Term) -> int | None:
 def less_than(left: Term, right: Term, equal_counts: bool) -> bool:
     """Compare as pySHACL does for ``sh:lessThan`` and ``sh:lessThanOrEquals``.
 
-    One difference: what cannot be compared fails both, as SHACL section 4.5 asks. pySHACL lets it pass
-    ``sh:lessThanOrEquals``, because rdflib's ``<=`` takes ``NotImplemented`` for true.
+    One difference: a pair whose equality is unknown does not pass ``sh:lessThanOrEquals`` for that alone (SHACL
+    section 4.5). In pySHACL it does, because rdflib's ``<=`` takes ``NotImplemented`` for true.
     """
     one, other = _operand(left), _operand(right)
     if isinstance(one, Literal) != isinstance(other, Literal):

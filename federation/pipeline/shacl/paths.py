@@ -121,7 +121,7 @@ _TOKEN = re.compile(r"<[^>]*>|[\^/|*+?()]")
 
 
 def parse_path(text: str) -> Path:
-    """Read back what ``str(path)`` wrote. Not a parser for foreign SPARQL."""
+    """Read back what ``str(path)`` wrote. Not a parser for foreign SPARQL. Raises ValueError for anything else."""
     tokens = _TOKEN.findall(text)
     path, rest = _parse_list(tokens)
     if rest:
@@ -141,12 +141,16 @@ def _parse_list(tokens: list[str]) -> tuple[Path, list[str]]:
 
 
 def _parse_part(tokens: list[str]) -> tuple[Path, list[str]]:
+    if not tokens:
+        raise ValueError("a property path ends too early")
     head, rest = tokens[0], tokens[1:]
     if head == "^":
         part, rest = _parse_part(rest)
         return Path("^", parts=(part,)), rest
     if head == "(":
         part, rest = _parse_list(rest)
+        if rest[:1] != [")"]:
+            raise ValueError("a bracket of the property path is not closed")
         rest = rest[1:]
     else:
         part = Path("iri", head)

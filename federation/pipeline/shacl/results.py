@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from federation.model import Term, Text
@@ -81,6 +81,3 @@ class Shape:
     forward: bool
     on_empty: bool
     single: Term | None
-
-
-Builders = Mapping[Term, Callable[..., Sequence[Check]]]
