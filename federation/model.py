@@ -66,7 +66,8 @@ class Finding:
     ``rule`` is a stable identifier to group by (``unknown-word``, ``date-unreadable``, ``shape:name:minCount``);
     ``where`` the partner's address of the row (``ligne 14``, an IRI); ``field`` the partner's column or path;
     ``term`` our key (``location.address.postalCode``); ``value`` the offending value as given, clipped to 200
-    characters; ``message`` says what is wrong and what to do, in French and English.
+    characters; ``message`` says what is wrong and what to do, in French and English. ``count`` is more than 1 where
+    one finding stands for many alike.
     """
 
     rule: str
@@ -78,6 +79,7 @@ class Finding:
     value: str | None = None
     suggestion: str | None = None
     record: str | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 from federation.errors import ConfigError
 from federation.vocabulary.fields import ContextTerm, FieldTable, context_terms
 from federation.vocabulary.graph import Graph
+from federation.vocabulary.statements import statements_by_subject
 from federation.vocabulary.terms import (
     BASE,
     CRF,
@@ -170,6 +171,11 @@ class Vocabulary:
     def background(self) -> str:
         """Turtle that is laid beside a record to validate it: thesauri and licences, one document each, joined."""
         return "\n".join(self._files[name].decode("utf-8") for name in self._files if _is_thesaurus(name))
+
+    def statements(self) -> dict[str, str]:
+        """Ontology, thesauri and licences for the public graph: canonical N-Triples lines by subject IRI."""
+        names = [name for name in self._files if name == "vocab/ontology.ttl" or _is_thesaurus(name)]
+        return statements_by_subject(self._files, names)
 
     def file(self, name: str) -> bytes:
         """Bytes of one file (``vocab/ontology.ttl``, ``shapes/place.ttl``). Raises KeyError if there is none."""

@@ -1,0 +1,104 @@
+"""Commands about the instance itself: init, serve, rebuild."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+import waitress
+
+from federation.cli.shell import Shell
+from federation.errors import ConfigError
+from federation.platform import demo_folder
+from federation.settings import CONFIG_NAME
+from federation.web import create_app
+
+TEMPLATE = """\
+# Settings of this instance. All of them, with their meaning: docs/settings.md
+# The public address never changes: every IRI is built on it.
+base_url = "http://127.0.0.1:8000"
+name = "Carrefour"
+# contact = "you@example.org"
+"""
+
+
+@click.command("init")
+@click.option("--demo", is_flag=True, help="With the demonstration partners: seven feeds in as many formats.")
+@click.option("--exist-ok", is_flag=True, help="Do nothing if the folder holds an instance already.")
+@click.pass_obj
+def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
+    """Make an instance: carrefour.toml, sources/ and data/ in the instance folder."""
+    config = shell.instance / CONFIG_NAME
+    if config.exists():
+        if exist_ok:
+            return
+        raise ConfigError(f"{config} exists already: this folder holds an instance. Nothing was changed.")
+    try:
+        (shell.instance / "data").mkdir(parents=True, exist_ok=True)
+        if demo:
+            source = demo_folder()
+            for name in ("sources", "feeds"):
+                shutil.copytree(source / name, shell.instance / name, dirs_exist_ok=True)
+            shutil.copyfile(source / CONFIG_NAME, config)
+        else:
+            (shell.instance / "sources").mkdir(exist_ok=True)
+            config.write_text(TEMPLATE, "utf-8")
+    except OSError as error:
+        raise ConfigError(f"The instance cannot be made in {shell.instance}: {error.strerror}.") from error
+    text = {
+        "fr": f"Instance créée dans {shell.instance.resolve()}. Ensuite : carrefour harvest, puis carrefour serve.",
+        "en": f"Instance made in {shell.instance.resolve()}. Next: carrefour harvest, then carrefour serve.",
+    }
+    click.echo(shell.say(text), err=True)
+
+
+@click.command("serve")
+@click.option("--host", help="Address to listen on. Default: the setting `host`.")
+@click.option("--port", type=int, help="Port to listen on. Default: the setting `port`.")
+@click.pass_obj
+def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
+    """Serve pages, linked data and SPARQL.
+
+    Reads what the last harvest published and follows the next ones: a harvest may run beside it.
+    """
+    platform = shell.platform()
+    platform.catch_up()
+    settings = platform.settings
+    host, port = host or settings.host, port or settings.port
+    app = create_app(platform)
+    try:
+        server = waitress.create_server(app, host=host, port=port, threads=8, ident=None)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port: carrefour serve --port 8001"
+        ) from error
+    projects, partners = platform.totals()
+    texts = {
+        "fr": f"{projects} projets de {partners} contributeurs ; SPARQL : {settings.base_url}/sparql\n"
+        f"À ouvrir : http://{host}:{port}/  (Ctrl+C pour arrêter)",
+        "en": f"{projects} projects from {partners} partners; SPARQL: {settings.base_url}/sparql\n"
+        f"Open: http://{host}:{port}/  (Ctrl+C to stop)",
+    }
+    click.echo(shell.say(texts))
+    try:
+        server.run()
+    finally:
+        server.close()
+
+
+@click.command("rebuild")
+@click.pass_obj
+def rebuild_command(shell: Shell) -> None:
+    """Make again, aside, what is derived: the merged view and the search index. Then swap."""
+    platform = shell.platform()
+    with platform.writing() as writer:
+        projects = writer.rebuild()
+    text = {"fr": f"Vue fusionnée et index refaits : {projects} projets.", "en": f"Made again: {projects} projects."}
+    click.echo(shell.say(text))
+
+
+def existing_file(text: str) -> Path | None:
+    """The path, if the text names a file."""
+    path = Path(text)
+    return path if path.is_file() else None

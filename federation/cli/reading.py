@@ -1,0 +1,115 @@
+"""Commands that read: query, export, status."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from federation.cli.reports import run_line, run_values
+from federation.cli.shell import Shell
+from federation.errors import ConfigError
+
+FORMATS = {
+    "json": ("application/sparql-results+json", "application/ld+json"),
+    "xml": ("application/sparql-results+xml", "application/rdf+xml"),
+    "csv": ("text/csv", "text/turtle"),
+    "tsv": ("text/tab-separated-values", "text/turtle"),
+    "turtle": ("text/tab-separated-values", "text/turtle"),
+    "nt": ("text/tab-separated-values", "application/n-triples"),
+}
+
+
+@click.command("query")
+@click.argument("sparql")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(sorted(FORMATS)),
+    default="tsv",
+    show_default=True,
+    help="Form of the answer; a CONSTRUCT or DESCRIBE gives Turtle unless json, xml or nt is asked for.",
+)
+@click.option("--seconds", type=float, help="Stop the query after this time. Default: the setting query_seconds.")
+@click.pass_obj
+def query_command(shell: Shell, sparql: str, form: str, seconds: float | None) -> None:
+    """Ask the public graph in SPARQL 1.1. SPARQL is the query, `@file.rq`, or `-` for standard input.
+
+    \b
+      carrefour query 'SELECT ?name WHERE { ?p a <https://w3id.org/carrefour/vocab#Project> ;
+                                               <http://schema.org/name> ?name } LIMIT 5'
+
+    The default graph holds merged projects; GRAPH ?record { … } holds what each partner says.
+    """
+    platform = shell.platform()
+    table, graph = FORMATS[form]
+    accept = {"bindings": table, "boolean": table if form in {"json", "xml"} else FORMATS["json"][0], "graph": graph}
+    limits = platform.query_limits
+    if seconds is not None:
+        limits = replace(limits, seconds=seconds)
+    answer = platform.query(_text(sparql), accept, limits)
+    sys.stdout.buffer.write(answer.body)
+    if not answer.body.endswith(b"\n"):
+        sys.stdout.buffer.write(b"\n")
+
+
+def _text(argument: str) -> str:
+    if argument == "-":
+        return sys.stdin.read()
+    if argument.startswith("@"):
+        try:
+            return Path(argument[1:]).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The query file {argument[1:]} cannot be read: {error}.") from error
+    return argument
+
+
+@click.command("export")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write; .gz compresses.")
+@click.pass_obj
+def export_command(shell: Shell, output: Path | None) -> None:
+    """Write the whole public graph as sorted N-Quads: equal data gives equal bytes."""
+    lines = shell.platform().export()
+    if output is None:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+        return
+    part = output.with_name(output.name + ".part")
+    with part.open("wb") as raw:
+        if output.suffix == ".gz":
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
+                packed.writelines(lines)
+        else:
+            raw.writelines(lines)
+    part.replace(output)
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def status_command(shell: Shell, as_json: bool) -> None:
+    """Say what the commons holds, and how the last run of each source went."""
+    platform = shell.platform()
+    projects, partners = platform.totals()
+    runs = platform.last_runs()
+    if as_json:
+        value = {
+            "projects": projects,
+            "partners": partners,
+            "seq": platform.reader.seq,
+            "sources": {source: run_values(run) if run else None for source, run in runs.items()},
+        }
+        click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+        return
+    text = {
+        "fr": f"{projects} projets de {partners} contributeurs",
+        "en": f"{projects} projects from {partners} partners",
+    }
+    click.echo(shell.say(text))
+    never = {"fr": "jamais moissonnée", "en": "never harvested"}
+    for source, run in runs.items():
+        click.echo(run_line(run, shell.lang) if run else f"{source} : {shell.say(never)}")

@@ -1,0 +1,165 @@
+"""Map and validate rows, here for a small feed and in worker processes for a large one. Must never write anything."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+from federation.errors import EngineUnavailable
+from federation.model import Finding, Outcome, RawRecord
+from federation.pipeline.mapping import Group, Mapper, RunStamp, compile_mapping
+from federation.pipeline.sources import Source
+from federation.pipeline.validate import Result, Validator, compile_shapes, tier, to_findings
+from federation.vocabulary import Vocabulary, load
+
+INFO = "<http://www.w3.org/ns/shacl#Info>"
+SMALL = 500  # rows; below it, starting processes costs more than it saves
+CHUNK = 200  # rows sent to a worker at once: large enough to make the transport cheap, small enough to stream
+AHEAD = 3  # chunks in flight per worker: bounds memory
+
+
+class Assessor:
+    """Take one record through mapping and validation. Compiled once for a source."""
+
+    def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str) -> None:
+        self.mapper: Mapper = compile_mapping(source, vocabulary, base_url)
+        self._validate: Validator = compile_shapes(vocabulary.shapes(), vocabulary.background())
+        self._names = {item.property: item.name for item in vocabulary.fields.values()}
+        self._hints: dict[tuple[str, str], Finding] = {}
+
+    def __call__(self, group: Group, stamp: RunStamp) -> Outcome:
+        """Say what becomes of the rows of one record: an accepted record with its tier, or none and why."""
+        mapped = self.mapper.map(group, stamp)
+        if mapped.record is None:
+            return mapped
+        results = self._validate(mapped.record.content)
+        reached = tier(results)
+        found = [self._finding(result, mapped.where, mapped.record.iri) for result in results]
+        return replace(
+            mapped, record=mapped.record if reached else None, tier=reached, findings=(*mapped.findings, *found)
+        )
+
+    def _finding(self, result: Result, where: str, record: str) -> Finding:
+        """Say a result in the partner's words.
+
+        A hint that a field is missing is the same for every record: it is made once, without a place, and the account
+        of the run counts it.
+        """
+        if result.severity != INFO or result.value is not None:
+            return self._worded(result, where, record)
+        key = (result.shape, result.component)
+        if key not in self._hints:
+            self._hints[key] = self._worded(result, "", None)
+        return self._hints[key]
+
+    def _worded(self, result: Result, where: str, record: str | None) -> Finding:
+        (finding,) = to_findings([result], self._names)
+        return replace(finding, where=where, record=record, field=self._column(finding.term))
+
+    def _column(self, term: str | None) -> str | None:
+        """The partner's column of one of our terms; a term of a part may lack the parts around it."""
+        if term is None:
+            return None
+        names = self.mapper.names
+        return names.get(term) or next((names[key] for key in names if key.endswith(f".{term}")), None)
+
+
+def assess(
+    rows: Iterable[RawRecord],
+    source: Source,
+    base_url: str,
+    stamp: RunStamp,
+    known: Mapping[str, str],
+    workers: int,
+) -> Iterator[Outcome]:
+    """Assess the rows of a feed, in their order but for records that need no work.
+
+    ``known`` gives the raw hash of live records by the partner's key: a record that still has it is not mapped again,
+    its outcome has neither record nor findings. ``workers`` processes at most (0: one per processor) share a large
+    feed. Raises EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows share one id.
+    """
+    judge = Assessor(source, load(), base_url)
+    todo: deque[Group] = deque()
+    pool = _Pool(source, base_url, stamp, workers or os.cpu_count() or 1)
+    with pool:
+        for item in judge.mapper.group(rows):
+            if isinstance(item, Outcome):
+                yield item
+            elif item.key in known and (found := judge.mapper.raw_hash(item)) == known[item.key]:
+                yield Outcome(item.where, None, None, (), rows=item.size, key=item.key, raw_hash=found)
+            else:
+                todo.append(item)
+                if len(todo) == SMALL:
+                    yield from pool.exchange(todo)
+        if pool.started:
+            yield from pool.exchange(todo)
+            yield from pool.rest()
+        else:
+            yield from (judge(group, stamp) for group in todo)
+
+
+class _Pool:
+    """Worker processes, started with the first exchange."""
+
+    def __init__(self, source: Source, base_url: str, stamp: RunStamp, workers: int) -> None:
+        self._source = source
+        self._base_url = base_url
+        self._stamp = stamp
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+        self._waiting: deque[Future[list[Outcome]]] = deque()
+
+    @property
+    def started(self) -> bool:
+        """Say whether there are worker processes."""
+        return self._executor is not None
+
+    def exchange(self, todo: deque[Group]) -> Iterator[Outcome]:
+        """Hand over all groups, and take back outcomes so that only a bounded number of them is under way."""
+        if self._executor is None:
+            # spawn, not fork: the parent has threads and an open store, which a forked child would share
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._workers, context, _prepare, (self._source, self._base_url))
+        while todo:
+            chunk = [todo.popleft() for _ in range(min(CHUNK, len(todo)))]
+            self._waiting.append(self._executor.submit(_assess_chunk, chunk, self._stamp))
+            while len(self._waiting) >= self._workers * AHEAD:
+                yield from self._next()
+
+    def rest(self) -> Iterator[Outcome]:
+        """Take back all outcomes still under way."""
+        while self._waiting:
+            yield from self._next()
+
+    def _next(self) -> list[Outcome]:
+        try:
+            return self._waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise EngineUnavailable(
+                "A process that maps and validates was ended from outside (too little memory?). Nothing half done is "
+                "kept; run the harvest again."
+            ) from error
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+_judge: Callable[[Group, RunStamp], Outcome]  # of a worker process, made once by _prepare
+
+
+def _prepare(source: Source, base_url: str) -> None:
+    global _judge  # the one place where a worker process keeps what it compiled
+    _judge = Assessor(source, load(), base_url)
+
+
+def _assess_chunk(chunk: list[Group], stamp: RunStamp) -> list[Outcome]:
+    return [_judge(group, stamp) for group in chunk]

@@ -1,0 +1,243 @@
+"""The composition root: opens vocabulary, ledger and engines from Settings. The only place that picks an engine.
+
+It must never decide anything about records: it hands the pieces to pipeline/ and catalogue/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from federation.catalogue.search import document
+from federation.catalogue.statistics import totals
+from federation.catalogue.words import Words
+from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
+from federation.engines.query_pool import QueryPool
+from federation.engines.search_tantivy import TantivySearch
+from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store
+from federation.errors import ConfigError, EngineUnavailable
+from federation.ledger import Ledger, open_ledger
+from federation.ledger.runs import ENDED
+from federation.ledger.sources import SourceRow
+from federation.model import Action, RunReport
+from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview, rebuild
+from federation.pipeline.merge import AppliedBatch, Merger
+from federation.pipeline.sources import Source, load_source
+from federation.settings import Settings
+from federation.vocabulary import Vocabulary, load
+
+INDEXED_AT_ONCE = 5000  # projects: one commit of the index for several batches
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RunBook:
+    """The little that pages may know of the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def sources_of(self, partner: str) -> Sequence[SourceRow]:
+        """Declared sources of a partner, by slug."""
+        return [source for source in self._ledger.sources.all() if source.partner == partner]
+
+    def last_run(self, source: str) -> RunReport | None:
+        """The latest finished run of a source, by id."""
+        return self._ledger.runs.last(source, ENDED)
+
+    def withdrawn(self, iri: str) -> datetime | None:
+        """When a record or a project was withdrawn; None if it was not."""
+        history = self._ledger.changes.of_record(iri) or self._ledger.changes.of_project(iri)
+        return history[-1].time if history and history[-1].action is Action.DELETE else None
+
+
+class Indexer:
+    """Keeps the search index in step with the change log: batch by batch while harvesting, else from the log."""
+
+    def __init__(self, search: SearchIndex, words: Words) -> None:
+        self._search = search
+        self._words = words
+        self._waiting: dict[str, str | None] = {}
+        self._seq = search.seq
+
+    def follow(self, batch: AppliedBatch) -> None:
+        """Take what a batch changed; commit when enough has come together."""
+        self._waiting.update(batch.projects)
+        if batch.changes:
+            self._seq = batch.changes[-1].seq
+        if len(self._waiting) >= INDEXED_AT_ONCE:
+            self.commit()
+
+    def catch_up(self, ledger: Ledger, reader: GraphReader) -> None:
+        """Index what the log says has changed since the index was last written and readers can see."""
+        while changes := [change for change in ledger.changes.since(self._seq) if change.seq <= reader.seq]:
+            projects = list(dict.fromkeys(change.project for change in changes))
+            found = reader.describe(projects)
+            content = {iri: "".join(f"{s} {p} {o} .\n" for s, p, o in found[iri]) or None for iri in projects}
+            self._waiting.update({iri: lines if lines and _is_project(lines) else None for iri, lines in content.items()})
+            self._seq = changes[-1].seq
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what is waiting."""
+        if not self._waiting and self._seq == self._search.seq:
+            return
+        documents = (document(iri, lines, self._words) for iri, lines in self._waiting.items() if lines)
+        self._search.update(documents, [iri for iri, lines in self._waiting.items() if not lines], self._seq)
+        self._waiting.clear()
+
+    def restart(self) -> None:
+        """Forget everything, to index all again."""
+        self._search.clear()
+        self._waiting.clear()
+        self._seq = 0
+
+
+def _is_project(lines: str) -> bool:
+    """A merged-away project keeps a line that names its survivor, but is no document of its own."""
+    return "<https://w3id.org/carrefour/vocab#Project>" in lines
+
+
+class Writer:
+    """The writing side of an open platform. One at a time for a data folder."""
+
+    def __init__(self, shop: Workshop, indexer: Indexer) -> None:
+        self._shop = shop
+        self._indexer = indexer
+
+    def harvest(self, source: Source, progress: Progress) -> RunReport:
+        """Harvest one source and bring the search index up to it."""
+        report = harvest(source, self._shop, progress)
+        self._indexer.commit()
+        return report
+
+    def rebuild(self) -> int:
+        """Make the merged view and the index again from the records and the ledger. Returns how many projects."""
+        self._indexer.restart()
+        count = rebuild(self._shop)
+        self._indexer.commit()
+        return count
+
+
+class Platform:
+    """An open instance, for reading; :meth:`writing` opens it for writing too. Safe for threads."""
+
+    def __init__(self, settings: Settings, vocabulary: Vocabulary, ledger: Ledger) -> None:
+        self.settings = settings
+        self.vocabulary = vocabulary
+        self.words = Words.of(vocabulary)
+        self.ledger = RunBook(ledger)
+        self._ledger = ledger
+        self._store = settings.data_dir / "store"
+
+    @functools.cached_property
+    def reader(self) -> GraphReader:
+        """The published state of the graph, always the newest."""
+        return open_reader(self._store)
+
+    @functools.cached_property
+    def search(self) -> SearchIndex:
+        """The search index."""
+        return TantivySearch(self.settings.data_dir / "index")
+
+    @property
+    def query_limits(self) -> QueryLimits:
+        """What one public query may use."""
+        chosen = self.settings
+        return QueryLimits(chosen.query_seconds, chosen.query_rows, chosen.query_bytes, chosen.query_memory)
+
+    @functools.cached_property
+    def queries(self) -> PublicQueries:
+        """The isolated processes that answer public queries."""
+        return QueryPool(
+            functools.partial(newest_checkpoint, self._store),
+            size=self.settings.query_workers,
+            limits=self.query_limits,
+            base=f"{self.settings.base_url}/",
+        )
+
+    def query(self, text: str, accept: Mapping[str, str], limits: QueryLimits) -> QueryAnswer:
+        """Answer one query as the public endpoint would. Raises QueryRejected, EngineUnavailable."""
+        from federation.catalogue.sparql import SparqlRequest, run  # noqa: PLC0415 - see below
+
+        return run(SparqlRequest(text), self.queries, limits)
+
+    def totals(self) -> tuple[int, int]:
+        """How many projects, from how many partners."""
+        found = totals(self.search, _now().date().isoformat())
+        return found.projects, found.partners
+
+    def sources(self, names: Sequence[str] = ()) -> list[Source]:
+        """The sources of the instance, or those named. Raises ConfigError naming file, line and nearest word."""
+        if names:
+            return [self.source(name) for name in names]
+        return [load_source(path, self.vocabulary) for path in sorted(self.settings.sources_dir.glob("*.toml"))]
+
+    def source(self, name: str) -> Source:
+        """One source by id, or by the path of its file."""
+        path = Path(name)
+        if path.suffix != ".toml":
+            path = self.settings.sources_dir / f"{name}.toml"
+        if not path.is_file():
+            known = ", ".join(sorted(found.stem for found in self.settings.sources_dir.glob("*.toml"))) or "none"
+            raise ConfigError(f"There is no source `{name}` ({path} does not exist). Known sources: {known}.")
+        return load_source(path, self.vocabulary)
+
+    def last_runs(self) -> dict[str, RunReport | None]:
+        """The last run of every source the ledger knows, by source id."""
+        return {row.id: self._ledger.runs.last(row.id) for row in self._ledger.sources.all()}
+
+    def preview(self, source: Source, progress: Progress) -> Preview:
+        """Say what a harvest of the source would do. Nothing is written."""
+        return preview(source, self.settings, self.vocabulary, self._ledger, _now(), progress)
+
+    def export(self) -> Iterator[bytes]:
+        """The whole published graph as sorted N-Quads lines."""
+        pending = b""
+        lines: list[bytes] = []
+        for chunk in self.reader.dump():
+            *whole, pending = (pending + chunk).split(b"\n")
+            lines += whole
+        for line in sorted(line for line in [*lines, pending] if line):
+            yield line + b"\n"
+
+    def catch_up(self) -> None:
+        """Bring the search index up to the published graph, unless another process is doing just that."""
+        with contextlib.suppress(EngineUnavailable):
+            Indexer(self.search, self.words).catch_up(self._ledger, self.reader)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Open the instance for writing; what a crash left open is finished first.
+
+        Raises DataFolderBusy (another process writes there), EngineUnavailable (unwritable, disk full).
+        """
+        with contextlib.closing(open_store(self._store)) as store:
+            indexer = Indexer(self.search, self.words)
+            single = {item.property for item in self.vocabulary.fields.values() if not item.many and "." not in item.key}
+            merger = Merger(store, self._ledger, self.settings.base_url, _now, single)
+            merger.recover()
+            merger.describe_vocabulary(self.vocabulary.version, self.vocabulary.statements())
+            indexer.catch_up(self._ledger, self.reader)
+            shop = Workshop(self.settings, self.vocabulary, self._ledger, merger, _now, indexer.follow)
+            with contextlib.closing(merger):
+                yield Writer(shop, indexer)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("queries", "search"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+        self._ledger.close()
+
+
+def open_platform(settings: Settings) -> Platform:
+    """Open an instance. Raises ConfigError, EngineUnavailable."""
+    vocabulary = load()
+    return Platform(settings, vocabulary, open_ledger(settings.ledger_url, settings.data_dir / "ledger"))
