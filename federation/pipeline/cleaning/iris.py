@@ -14,7 +14,7 @@ LONGEST = 2000
 """Characters. Longer addresses break browsers and are always a mistake in a feed."""
 
 _SAFE = re.compile(
-    r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]{2,}(?::\d{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@/?#-]*)?$"
+    r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]{2,}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/?#-]*)?$"
 )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _SLASHES = re.compile(r"(https?):/{0,3}(?=[^/])", re.IGNORECASE)

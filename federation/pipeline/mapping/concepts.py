@@ -44,7 +44,8 @@ class ConceptFinder:
         word = as_string(plain(leaf))
         if word is None or is_missing(word):
             return (), None
-        found = self.find(" ".join(word.split()))
+        word = " ".join(word.split())
+        found = self.find(word)
         if found.known:
             return found.concepts, None
         problems.append(Problem("unknown-word", word, found.suggestion, kept=True))

@@ -19,7 +19,10 @@ class Terms:
         self._known = {
             key: field for key, field in vocabulary.fields.items() if not (field.owner == "record" and key in SYSTEM)
         }
-        self._names = {fold(label): key for key, field in self._known.items() for label in field.labels.values()}
+        self._names: dict[str, str] = {}
+        for key, field in sorted(self._known.items(), key=lambda item: item[0].count(".")):
+            for label in field.labels.values():
+                self._names.setdefault(fold(label), key)  # the shallowest field has the better claim to a name
 
     def refusal(self, term: str, table: str, with_at: bool = False) -> str | None:
         """Say why ``term`` cannot stand in ``[table]``; None if it can. ``with_at``: ``location.at`` may, too."""

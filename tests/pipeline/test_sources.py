@@ -1,0 +1,261 @@
+"""Source files: what is accepted, and how a fault is said."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from federation.errors import ConfigError
+from federation.model import Openness
+from federation.pipeline.sources import Coverage, Crosswalk, load_source, parse_source
+from federation.pipeline.sources.toml_lines import key_lines, line_of
+from federation.vocabulary import Vocabulary, load
+
+HEAD = """[source]
+id = "recycleries"
+url = "https://recycleries.example/export.csv"
+format = "csv"
+licence = "https://creativecommons.org/licenses/by-sa/4.0/"
+[records]
+id = "N°"
+page = "https://recycleries.example/projet/{id}"
+"""
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    """The vocabulary of this checkout."""
+    return load()
+
+
+def refusal(text: str, vocabulary: Vocabulary, name: str = "recycleries.toml") -> str:
+    """What the operator reads."""
+    with pytest.raises(ConfigError) as caught:
+        parse_source(text, name, vocabulary)
+    return str(caught.value)
+
+
+def test_a_source_file_becomes_plain_values(vocabulary: Vocabulary) -> None:
+    """Everything that is written stands in the value, everything else has its default."""
+    source = parse_source(
+        HEAD
+        + """
+[only]
+"Publié" = "oui"
+[except]
+status = [-6, -5]
+[fields]
+name = "Nom du projet"
+theme = ["Thèmes", "tags[].name"]
+location.address.postalCode = "CP"
+contact.email = "Mail"
+[split]
+theme = ";"
+[always]
+status = "running"
+[openness]
+contact.email = "private"
+[crosswalk.theme]
+"Recyclage" = "DEC"
+"Projets" = false
+[origins]
+"Hinaura" = "hinaura"
+[limits]
+records = 50000
+""",
+        "recycleries.toml",
+        vocabulary,
+    )
+
+    assert (source.id, source.partner.slug, source.name, source.lang) == ("recycleries",) * 3 + ("fr",)
+    assert source.licence == "https://creativecommons.org/licenses/by-sa/4.0/"
+    assert source.fields["theme"] == ("Thèmes", "tags[].name")
+    assert source.fields["location.address.postalCode"] == ("CP",)
+    assert source.only == {"Publié": ("oui",)}
+    assert source.excluded == {"status": (-6, -5)}
+    assert source.split == {"theme": (";",)}
+    assert source.always == {"status": ("running",)}
+    assert source.levels == {"contact.email": Openness.PRIVATE}
+    assert source.crosswalks == {"theme": Crosswalk({"Recyclage": ("DEC",), "Projets": ()})}
+    assert source.origins == {"Hinaura": "hinaura"}
+    assert (source.coverage, source.limits.records, source.is_remote) == (Coverage.COMPLETE, 50_000, True)
+
+
+def test_a_typing_error_is_named_with_its_line_and_the_nearest_word(vocabulary: Vocabulary) -> None:
+    """The sentence alone is enough to mend the file."""
+    text = HEAD + '[fields]\nname = "Nom"\n# a remark\ndiscription = "Texte"\n'
+
+    assert refusal(text, vocabulary) == (
+        'recycleries.toml, line 12: there is no field "discription" in [fields]. Did you mean "description"?'
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('[fields]\nnom = "Nom"', 'line 10: there is no field "nom" in [fields]. Did you mean "name"?'),
+        ('[fields]\nlocation.postcode = "CP"', 'line 10: there is no field "location.postcode" in [fields].'),
+        ('[field]\nname = "Nom"', "line 9: there is no table [field]. Did you mean"),
+        ('[split]\nthemes = ";"', 'line 10: there is no field "themes" in [split]. Did you mean "theme"?'),
+        ('[openness]\ntheme = "privat"', 'line 10: "privat" is not a level. Did you mean "private"?'),
+        ('[crosswalk.theme]\n"Vélo" = "MOBI"', 'line 10: "MOBI" is not a word of theme.'),
+        ('[crosswalk.theme]\nsite = "Avize"', 'line 10: there is no dictionary of the site "Avize".'),
+        ('[crosswalk.theme]\nfile = "absent.csv"', 'line 10: the file "absent.csv" cannot be read'),
+        ('[fields]\npage = "URL"', 'line 10: "page" is not mapped: it comes from [records] and [source].'),
+        ("[fields]\nname = 3", 'line 10: "name" must be a column, a path, or a list of these.'),
+        (f'[fields]\nname = "{"a" * 201}"', 'line 10: the path of "name" has more than 200 characters.'),
+        ('[request]\nheaders.Authorization = "Bearer abc"', 'line 10: "Authorization" looks like a secret'),
+        ('[request.header]\nx = "y"', 'line 9: there is no "header" in [request]. Did you mean "headers"?'),
+        ("[limits]\nrecord = 5", 'line 10: there is no "record" in [limits]. Did you mean "records"?'),
+        ("[limits]\nrecords = -5", "line 10: `records`:"),
+    ],
+)
+def test_every_table_names_its_faults(vocabulary: Vocabulary, lines: str, expected: str) -> None:
+    """Unknown tables, keys, terms and words are refused where they stand."""
+    assert expected in refusal(HEAD + lines + "\n", vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("licence =", "license =", 'line 5: there is no "license" in [source]. Did you mean "licence"?'),
+        ('format = "csv"', 'format = "cvs"', 'line 4: `format` cannot be "cvs". Did you mean "csv"?'),
+        ('format = "csv"', 'profile = "schema"', 'line 4: there is no profile "schema". Did you mean "schema.org"?'),
+        ("by-sa/4.0/", "nimporte/", "is not a licence that we know"),
+        ('id = "recycleries"', 'id = "Les Recycleries"', "line 2: `id`:"),
+        ('id = "N°"', "ident = 1", 'line 7: there is no "ident" in [records].'),
+        ("https://recycleries.example/export.csv", "ftp://x.example/a.csv", "line 3: `url` is an http(s) address"),
+    ],
+)
+def test_faults_of_the_fixed_tables(vocabulary: Vocabulary, old: str, new: str, expected: str) -> None:
+    """[source] and [records] are checked key by key."""
+    assert expected in refusal(HEAD.replace(old, new), vocabulary)
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(vocabulary: Vocabulary) -> None:
+    """An operator mends a file in one go."""
+    said = refusal(HEAD + '[fields]\nnam = "a"\n[split]\nthem = ";"\n', vocabulary)
+
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        "recycleries.toml, line 10",
+        "recycleries.toml, line 12",
+    ]
+
+
+def test_broken_toml_is_said_with_line_and_column(vocabulary: Vocabulary) -> None:
+    """A missing quote is found."""
+    assert "recycleries.toml, line 3, column" in refusal('[source]\nid = "a"\nurl = "b\n', vocabulary)
+
+
+def test_a_file_without_source_table_says_so(vocabulary: Vocabulary) -> None:
+    """The one table that must be there."""
+    assert "[source] is missing" in refusal("", vocabulary)
+
+
+def test_a_files_own_words_lie_over_its_profile(vocabulary: Vocabulary) -> None:
+    """Keys replace keys; a term whose parts the file maps is taken whole from the file; false takes one away."""
+    source = parse_source(
+        """[source]
+url = "https://carte.example/api/elements.json"
+profile = "gogocarto"
+[records]
+page = "https://carte.example/#/fiche/-/{id}"
+[fields]
+name = "titre"
+location.latitude = "lat"
+location.longitude = "lon"
+keywords = false
+[crosswalk.theme]
+"Vélo" = "MOB"
+""",
+        "carte.toml",
+        vocabulary,
+    )
+
+    assert (source.id, source.format, source.records.at, source.records.id) == ("carte", "json", "data", ("id",))
+    assert source.fields["name"] == ("titre",)
+    assert source.excluded["status"] == (-6, -5, -4, -3, -2, -1)
+    assert {key for key in source.fields if key.startswith("location")} == {"location.latitude", "location.longitude"}
+    assert "keywords" not in source.fields
+    assert "theme" in source.fields
+
+
+def test_every_profile_holds_only_words_that_exist(vocabulary: Vocabulary) -> None:
+    """A profile is checked like a file."""
+    assert {"schema.org", "gogocarto", "carrefour"} <= set(vocabulary.profiles)
+    for name in vocabulary.profiles:
+        source = parse_source(f'[source]\nurl = "https://a.example/"\nprofile = "{name}"\n', "a.toml", vocabulary)
+        assert source.fields
+
+
+def test_a_relative_path_starts_at_the_file(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    """A source beside its feed can be moved with it."""
+    (tmp_path / "sources").mkdir()
+    file = tmp_path / "sources" / "a.toml"
+    file.write_text('[source]\nurl = "../feeds/a.csv"\nformat = "csv"\n', "utf-8")
+
+    source = load_source(file, vocabulary)
+
+    assert source.url == str((tmp_path / "feeds" / "a.csv").resolve())
+    assert not source.is_remote
+
+
+def test_a_crosswalk_may_lie_in_a_table_beside_the_file(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    """Several rows or a bar give one word several concepts; an empty second cell means nothing on purpose."""
+    (tmp_path / "themes.csv").write_text("mot,code\nVélo,MOB\nVélo,SPO\nTri|réemploi,DEC|ECO\nProjets,\n", "utf-8")
+    file = tmp_path / "a.toml"
+    file.write_text('[source]\nurl = "a.csv"\nformat = "csv"\n[crosswalk.theme]\nfile = "themes.csv"\n', "utf-8")
+
+    source = load_source(file, vocabulary)
+
+    words = source.crosswalks["theme"].words
+    assert words == {"Vélo": ("MOB", "SPO"), "Tri|réemploi": ("DEC", "ECO"), "Projets": ()}
+
+
+def test_the_version_follows_everything_that_decides(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    """Another text or another crosswalk file is another mapping; the same is the same."""
+    table = tmp_path / "t.csv"
+    table.write_text("mot,code\nVélo,MOB\n", "utf-8")
+    text = '[source]\nid = "a"\nurl = "a.csv"\nformat = "csv"\n[crosswalk.theme]\nfile = "t.csv"\n'
+
+    first = parse_source(text, "a.toml", vocabulary, tmp_path).version
+    again = parse_source(text, "a.toml", vocabulary, tmp_path).version
+    other = parse_source(text + '"Marche" = "MOB"\n', "a.toml", vocabulary, tmp_path).version
+    table.write_text("mot,code\nVélo,SPO\n", "utf-8")
+    moved = parse_source(text, "a.toml", vocabulary, tmp_path).version
+
+    assert first == again
+    assert len({first, other, moved}) == 3
+
+
+def test_secrets_come_from_the_environment_only(vocabulary: Vocabulary) -> None:
+    """The file holds a name; the request holds the secret; a missing variable is said."""
+    text = HEAD + '[request]\ncategories = 12\napi_key = "env:RECYCLERIES_KEY"\nheaders.X-Token = "env:T"\n'
+
+    request = parse_source(text, "a.toml", vocabulary).request
+
+    assert request.resolved({"RECYCLERIES_KEY": "s", "T": "t"}) == (
+        {"categories": "12", "api_key": "s"},
+        {"X-Token": "t"},
+    )
+    with pytest.raises(ConfigError, match="RECYCLERIES_KEY"):
+        request.resolved({})
+
+
+def test_a_source_travels_to_worker_processes(vocabulary: Vocabulary) -> None:
+    """It is a plain value."""
+    source = parse_source(HEAD, "a.toml", vocabulary)
+
+    assert pickle.loads(pickle.dumps(source)) == source  # noqa: S301 - our own bytes
+
+
+def test_lines_of_keys_survive_long_strings_and_arrays() -> None:
+    """What looks like a key inside a string is none."""
+    text = 'a = """\nb = 1\n[c]\n"""\n[d."e f"]\ng.h = [\n  1,\n]\ni = 2\n'
+
+    lines = key_lines(text)
+
+    assert lines == {("a",): 1, ("d", "e f"): 5, ("d", "e f", "g"): 6, ("d", "e f", "g", "h"): 6, ("d", "e f", "i"): 9}
+    assert line_of(lines, ("d", "e f", "unknown")) == 5
