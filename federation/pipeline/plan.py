@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
-from federation.model import Counts, Finding, Outcome, Severity, Tier
+from federation.model import Counts, Finding, Outcome, RunState, Severity, Tier
 
 _IN_STORE = frozenset({"live", "held", "missing"})
 
@@ -138,6 +138,13 @@ class Planner:
 def _was_skipped(outcome: Outcome, known: Known) -> bool:
     """Say whether the row was not even mapped, for it still has the raw hash of its live record."""
     return known.state == "live" and not outcome.findings and outcome.raw_hash == known.raw_hash
+
+
+def end_state(counts: Counts, whole: bool) -> RunState:
+    """The state in which a run ends that could read its feed."""
+    if not whole:
+        return RunState.INCOMPLETE
+    return RunState.WITH_REJECTS if counts.rejected or counts.held else RunState.SUCCEEDED
 
 
 def imbalance(counts: Counts) -> int:
