@@ -1,0 +1,166 @@
+"""Connections for fetching: to checked addresses only, and cut at a deadline whatever the server does.
+
+The name is resolved once and the connection goes to the very address that was checked, so a name that answers otherwise
+the second time (DNS rebinding) gains nothing. Must never use a proxy or a credential of this machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class PrivateAddress(Exception):  # noqa: N818 - crosses urllib3, then becomes a FetchRefused
+    """Every address of the host is private, loopback, link-local or otherwise not on the public network."""
+
+
+def is_public(address: Address) -> bool:
+    """Say whether an address is on the public network, and so is any IPv4 address that is hidden inside it.
+
+    Hidden ones: IPv4-mapped and -compatible, 6to4, Teredo, NAT64.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address.teredo is not None:
+            return False
+        if inner is None and (address in _NAT64 or address in _IPV4_COMPATIBLE):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+class Line:
+    """Opens connections for one fetch; cuts the open one when ``seconds`` have passed on ``clock``.
+
+    A read timeout is no deadline: a server that sends one byte a second never meets it. So a watchdog shuts the socket
+    down, whether it waits for headers, a TLS handshake or the body.
+    """
+
+    def __init__(self, seconds: float, allow_private: bool, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+        self._allow_private = allow_private
+        self._expired = threading.Event()
+        self._handle: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._watchdog = threading.Timer(seconds, self._cut)
+        self._watchdog.daemon = True
+        self._watchdog.start()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, never less than a little, for socket timeouts."""
+        return max(0.05, self._end - self._clock())
+
+    @property
+    def expired(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._expired.is_set() or self._clock() >= self._end
+
+    def dial(self, host: str, port: int) -> socket.socket:
+        """Connect to the first address of a host that answers and is allowed. Raises OSError, PrivateAddress."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        allowed = [entry for entry in found if self._allow_private or is_public(_address(entry[4]))]
+        if not allowed:
+            raise PrivateAddress(", ".join(sorted({str(entry[4][0]) for entry in found})))
+        failure: OSError = OSError("no address")
+        for family, kind, protocol, _name, address in allowed:
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self.left)
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                failure = error
+                continue
+            self._watch(connection)
+            return connection
+        raise failure
+
+    def close(self) -> None:
+        """Stop the watchdog. The connection itself belongs to urllib3."""
+        self._watchdog.cancel()
+        with self._lock:
+            if self._handle is not None:
+                self._handle.close()
+                self._handle = None
+
+    def _watch(self, connection: socket.socket) -> None:
+        # a second handle on the same connection: TLS takes the first one away
+        with self._lock:
+            if self._handle is not None:
+                self._handle.close()
+            self._handle = connection.dup()
+        if self._expired.is_set():
+            self._cut()
+
+    def _cut(self) -> None:
+        self._expired.set()
+        with self._lock:
+            if self._handle is not None:
+                try:
+                    self._handle.shutdown(socket.SHUT_RDWR)
+                except OSError:  # closed by the other side in the meantime
+                    return
+
+
+def _address(sockaddr: Any) -> Address:
+    # an IPv6 scope ("fe80::1%eth0") is not part of the address
+    return ipaddress.ip_address(str(sockaddr[0]).split("%")[0])
+
+
+def session(line: Line) -> requests.Session:
+    """Open a session whose every connection goes through ``line``: no proxy, no .netrc, certificates verified."""
+    opened = requests.Session()
+    opened.trust_env = False
+    opened.verify = True
+    opened.headers.clear()
+    adapter = _Adapter(line)
+    opened.mount("http://", adapter)
+    opened.mount("https://", adapter)
+    return opened
+
+
+class _Adapter(HTTPAdapter):
+    """Puts connections of a line under requests. No retries: they are decided above, with the run in sight."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        self.poolmanager = urllib3.PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._line)
+
+
+def _pools(line: Line) -> dict[str, Any]:
+    class LineConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return line.dial(self._dns_host, self.port)
+
+    class LineTlsConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return line.dial(self._dns_host, self.port or 443)
+
+    class LinePool(HTTPConnectionPool):
+        ConnectionCls = LineConnection
+
+    class LineTlsPool(HTTPSConnectionPool):
+        ConnectionCls = LineTlsConnection
+
+    return {"http": LinePool, "https": LineTlsPool}

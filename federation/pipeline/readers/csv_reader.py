@@ -1,0 +1,228 @@
+"""Rows of a CSV or TSV file: finds encoding and separator, keeps the partner's line numbers.
+
+Must never shift a cell: a row with too many or too few cells, or a stray quote, is rejected, not repaired.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from federation.model import Finding, RawRecord, Severity
+from federation.pipeline.readers.reading import (
+    Reading,
+    ReadOptions,
+    UnreadableFeed,
+    empty_body,
+    rejected,
+    remark,
+    too_large,
+    too_many,
+)
+from federation.pipeline.readers.text import decode, kind_of, not_what_was_promised
+
+_SEPARATORS = (",", ";", "\t", "|")
+_EXCEL_HINT = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_HEADER_REACH = 200_000
+"""Characters in which the header must end; titles of questions are long, a whole file is not a header."""
+
+
+def read_csv(body: bytes, options: ReadOptions) -> Reading:
+    """Read a table with a header; keys are the titles with spaces and line breaks folded, values are texts.
+
+    Raises UnreadableFeed: not text, something else than CSV, no header, a quote never closed, cut.
+    """
+    if not body.strip():
+        return Reading("csv", iter(()), [empty_body(options.length_proved)])
+    kind = kind_of(body)
+    if kind is not None:
+        raise not_what_was_promised(kind, "CSV")
+    decoded = decode(body, options)
+    text, findings = decoded.text, list(decoded.findings)
+    if not options.length_proved and not text.endswith(("\n", "\r")):
+        raise _cut(text)
+    skipped, separator = 0, options.separator
+    if hint := _EXCEL_HINT.match(text):
+        skipped, separator = 1, separator or hint.group(1)
+        text = text[hint.end() :]
+    separator = separator or _separator(text, options.header)
+    # the limit is the process's; readers always set it to their own, the default refuses a cell of 131 kB
+    csv.field_size_limit(options.max_record_bytes + 1024)
+    table = _Table(text, separator, skipped)
+    header = titles(table.header(options.header), findings)
+    return Reading("csv", _rows(table, header, options, findings), findings)
+
+
+def titles(cells: list[str], findings: list[Finding]) -> list[str]:
+    """Turn header cells into keys: spaces folded; ``colonne 5`` for an empty one; `` (2)`` after a repeated one."""
+    header: list[str] = []
+    for number, cell in enumerate(cells, 1):
+        name = " ".join(cell.split()) or f"colonne {number}"
+        if name in header:
+            copy = 2
+            while f"{name} ({copy})" in header:
+                copy += 1
+            findings.append(
+                remark(
+                    "duplicate-column",
+                    Severity.WARNING,
+                    f"Plusieurs colonnes s'appellent « {name} » : celle de rang {number} est lue comme « {name} "
+                    f"({copy}) ».",
+                    f"Several columns are called “{name}”: number {number} is read as “{name} ({copy})”.",
+                    field=name,
+                )
+            )
+            name = f"{name} ({copy})"
+        header.append(name)
+    return header
+
+
+class _Table:
+    """Records of the file with the physical line each begins on."""
+
+    def __init__(self, text: str, separator: str, skipped: int) -> None:
+        self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        self._skipped = skipped
+        self.blank: list[int] = []
+
+    def header(self, number: int) -> list[str]:
+        """Give the cells of the ``number``-th record that is not blank. Raises UnreadableFeed if there is none."""
+        for _line, cells in self:
+            if isinstance(cells, csv.Error):
+                raise UnreadableFeed(
+                    "header-unreadable",
+                    f"La ligne des titres est illisible : {cells}.",
+                    f"The header row cannot be read: {cells}.",
+                )
+            number -= 1
+            if number == 0:
+                return list(cells)
+        raise UnreadableFeed("no-header", "Le fichier n'a pas de ligne de titres.", "The file has no header row.")
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        """Yield (line, cells) or (line, csv.Error). Raises UnreadableFeed for a quote that is never closed."""
+        while True:
+            line = self._reader.line_num + 1 + self._skipped
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "unexpected end" in str(error):
+                    raise _never_closed(line) from error
+                yield line, error
+                continue
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            elif cells:
+                self.blank.append(line)
+
+
+def _rows(
+    table: _Table, header: list[str], options: ReadOptions, findings: list[Finding]
+) -> Iterator[RawRecord | Finding]:
+    width, count = len(header), 0
+    for line, cells in table:
+        count += 1
+        if count > options.max_records:
+            raise too_many(options.max_records)
+        where = f"ligne {line}"
+        if isinstance(cells, csv.Error):
+            yield _stray_quote(where, cells)
+        elif len(cells) != width:
+            yield _wrong_width(where, cells, width)
+        elif (size := sum(map(len, cells))) > options.max_record_bytes:
+            yield too_large(where, size, options.max_record_bytes)
+        else:
+            yield RawRecord(where, dict(zip(header, cells, strict=True)))
+    if table.blank:
+        findings.append(_blank(table.blank))
+    if width == 1 and count:
+        findings.append(
+            remark(
+                "single-column",
+                Severity.WARNING,
+                f"Une seule colonne trouvée, « {header[0][:80]} » : le séparateur est-il le bon ? Indiquez "
+                "`separator`.",
+                f"Only one column found, “{header[0][:80]}”: is the separator right? State `separator`.",
+            )
+        )
+
+
+def _separator(text: str, number: int) -> str:
+    """Choose the separator that cuts the header into most columns (csv.Sniffer fails on decimal commas)."""
+
+    def columns(separator: str) -> int:
+        reader = csv.reader(io.StringIO(text[:_HEADER_REACH], newline=""), delimiter=separator)
+        seen = 0
+        try:
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    seen += 1
+                    if seen == number:
+                        return len(cells)
+        except csv.Error:
+            return 0
+        return 0
+
+    return max(_SEPARATORS, key=columns)
+
+
+def _blank(lines: list[int]) -> Finding:
+    shown = ", ".join(map(str, lines[:20])) + (", …" if len(lines) > 20 else "")
+    return remark(
+        "blank-rows",
+        Severity.INFO,
+        f"{len(lines)} lignes n'ont que des cellules vides ; elles ne comptent pas (lignes {shown}).",
+        f"{len(lines)} rows have only empty cells; they do not count (lines {shown}).",
+    )
+
+
+def _wrong_width(where: str, cells: list[str], width: int) -> Finding:
+    fr, en = ("trop", "too many") if len(cells) > width else ("trop peu", "too few")
+    hint_fr = " Un séparateur en trop dans une cellule non entourée de guillemets ?" if len(cells) > width else ""
+    hint_en = " A separator inside a cell without quotes?" if len(cells) > width else ""
+    return rejected(
+        "cell-count",
+        where,
+        f"{len(cells)} cellules au lieu de {width} : {fr}. La ligne est écartée, car ses valeurs seraient "
+        f"décalées.{hint_fr}",
+        f"{len(cells)} cells instead of {width}: {en}. The row is left out: its values would be shifted.{hint_en}",
+        value=" | ".join(cells),
+    )
+
+
+def _stray_quote(where: str, error: csv.Error) -> Finding:
+    return rejected(
+        "quote",
+        where,
+        "Guillemet mal placé : dans une cellule entourée de guillemets, un guillemet s'écrit deux fois. La ligne est "
+        "écartée.",
+        f"Misplaced quote ({error}): inside a quoted cell a quote is written twice. The row is left out.",
+    )
+
+
+def _never_closed(line: int) -> UnreadableFeed:
+    return UnreadableFeed(
+        "quote-never-closed",
+        f"Un guillemet ouvert dans la ligne qui commence ligne {line} n'est jamais refermé : la suite du fichier est "
+        "illisible, ou le fichier est coupé. Corrigez l'export.",
+        f"A quote opened in the row that begins on line {line} is never closed: the rest of the file cannot be "
+        "read, or "
+        "the file was cut. Correct the export.",
+    )
+
+
+def _cut(text: str) -> UnreadableFeed:
+    line = text.count("\n") + 1
+    return UnreadableFeed(
+        "cut",
+        f"Le fichier semble coupé : il s'arrête ligne {line} sans saut de ligne final, et le serveur n'a pas "
+        "annoncé sa "
+        "longueur. Rien n'a été repris ; nous réessaierons.",
+        f"The body was probably cut: it stops on line {line} without a final newline, and the server did not announce "
+        "its length. Nothing was taken from it; it will be tried again.",
+    )
