@@ -80,14 +80,18 @@ def _with_targets(graph: ShapesGraph) -> list[Term]:
     return [n for n in shape_nodes(graph) if targets_of(graph, n) or graph.values(n, SPARQL_TARGET)]
 
 
-def compile_shapes(shapes: Mapping[str, str], background: Iterable[Triple] = ()) -> Validator:
+def _beside(background: Iterable[Triple] | str) -> Background:
+    return Background(parse_turtle("background", background) if isinstance(background, str) else background)
+
+
+def compile_shapes(shapes: Mapping[str, str], background: Iterable[Triple] | str = ()) -> Validator:
     """Compile SHACL shapes (Turtle by file name) into a validator of single records.
 
-    ``background`` are triples seen beside every record (thesauri, class hierarchy) that are never focus nodes
+    ``background`` are triples, or Turtle, seen beside every record (thesauri, class hierarchy) and never focus nodes
     themselves. Raises ConfigError for a syntax error or an ill-formed shape (SHACL, sections 2 to 4).
     """
     graph = ShapesGraph(shapes)
-    beside = Background(background)
+    beside = _beside(background)
     compiler = Compiler(graph, beside)
     runners: dict[Term, Runner] = {}
     refused: dict[Term, str] = {}
@@ -99,11 +103,11 @@ def compile_shapes(shapes: Mapping[str, str], background: Iterable[Triple] = ())
     return Validator(graph, beside, runners, refused)
 
 
-def reference_shapes(shapes: Mapping[str, str], background: Iterable[Triple] = ()) -> Validator:
+def reference_shapes(shapes: Mapping[str, str], background: Iterable[Triple] | str = ()) -> Validator:
     """Make a validator that leaves every shape to pySHACL: the peer in benchmarks and tests."""
     graph = ShapesGraph(shapes)
     refused = dict.fromkeys(_with_targets(graph), "left to the reference engine")
-    return Validator(graph, Background(background), {}, refused)
+    return Validator(graph, _beside(background), {}, refused)
 
 
 __all__ = [

@@ -86,6 +86,13 @@ def test_a_concept_is_looked_up_in_the_background() -> None:
     assert [(r.focus, r.value) for r in results] == [("<http://ex.example/a>", "<http://ex.example/ZZZ>")]
 
 
+def test_the_background_may_be_turtle() -> None:
+    """The vocabulary hands its thesauri over as Turtle; that is the same as their triples."""
+    validator = compile_shapes({"s.ttl": PREFIXES + SHAPES}, PREFIXES + "ex:AGR skos:inScheme ex:themes .")
+
+    assert validator(triples("ex:a a ex:Project ; ex:name 'Nom' ; ex:theme ex:AGR .")) == []
+
+
 def test_a_record_cannot_change_what_is_remembered_of_the_background() -> None:
     """A record that speaks of a concept is judged with what it says, and the next record without it."""
     background = triples("ex:AGR skos:inScheme ex:other . ex:BIO skos:inScheme ex:themes .")
