@@ -141,8 +141,10 @@ class _Turn:
 
 
 class QueryPool:
-    """Answers public queries in ``size`` worker processes and keeps one spare, so that a kill delays nobody.
+    """Answers public queries in ``size`` worker processes and one more.
 
+    The one more is there when another is being replaced after a kill, and for the client that has nothing running
+    while another client has ``size`` queries running (web/sparql_clients.py sees to that).
     ``newest`` names the current checkpoint and the change it is complete to, or None while there is none.
     ``base`` resolves relative IRIs in queries. Waiting queries are served in the order in which they came.
     """
@@ -157,7 +159,7 @@ class QueryPool:
         wait_seconds: float = _WAIT_SECONDS,
     ) -> None:
         self._newest = newest
-        self._size = size
+        self._processes = size + 1
         self._limits = limits or QueryLimits()
         self._base = base
         self._wait_seconds = wait_seconds
@@ -208,11 +210,17 @@ class QueryPool:
         raise EngineUnavailable("The checkpoint of the store cannot be read.")
 
     def warm(self, timeout: float = _START_SECONDS) -> None:
-        """Wait until all workers and the spare stand ready. Raises EngineUnavailable if they do not in time."""
+        """Wait until all workers stand ready. Raises EngineUnavailable if they do not in time."""
         with self._lock:
-            ready = self._lock.wait_for(lambda: len(self._idle) + len(self._busy) > self._size or self._closed, timeout)
+            ready = self._lock.wait_for(lambda: self._missing() <= 0 or self._closed, timeout)
         if not ready:
             raise EngineUnavailable(f"The query workers do not start. {self._failure or ''}".strip())
+
+    @property
+    def free(self) -> int:
+        """How many workers have nothing to do."""
+        with self._lock:
+            return len(self._idle)
 
     @property
     def network_denied(self) -> bool:
@@ -270,7 +278,7 @@ class QueryPool:
     def _next_worker(self, deadline: float) -> _Worker:
         with self._lock:
             self._refuse_if_closed()
-            if self._idle and not self._turns and len(self._busy) < self._size:
+            if self._idle and not self._turns:
                 worker = self._idle.popleft()
                 self._busy.add(worker)
                 return worker
@@ -303,14 +311,14 @@ class QueryPool:
             self._lock.notify_all()
 
     def _serve_turns(self) -> None:
-        while self._turns and self._idle and len(self._busy) < self._size:
+        while self._turns and self._idle:
             turn, worker = self._turns.popleft(), self._idle.popleft()
             self._busy.add(worker)
             turn.worker = worker
             turn.event.set()
 
     def _keep(self) -> None:
-        """Start workers until there are ``size`` and a spare; bury the dead; end with the pool."""
+        """Start workers until all are there; bury the dead; end with the pool."""
         while True:
             with self._lock:
                 self._lock.wait_for(lambda: self._closed or self._corpses or self._missing() > 0)
@@ -326,7 +334,7 @@ class QueryPool:
         self._bury_all(corpses)
 
     def _missing(self) -> int:
-        return self._size + 1 - len(self._idle) - len(self._busy)
+        return self._processes - len(self._idle) - len(self._busy)
 
     def _start_one(self) -> None:
         try:

@@ -258,6 +258,6 @@ def _clients() -> Clients:
     kept: dict[str, Clients] = current_app.extensions[_CLIENTS]
     if "clients" not in kept:
         settings = site().platform.settings
-        made = Clients(settings.query_per_client, settings.query_workers - 1, settings.query_seconds)
+        made = Clients(settings.query_per_client, settings.query_workers, settings.query_seconds + 1)
         kept.setdefault("clients", made)
     return kept["clients"]

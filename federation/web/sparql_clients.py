@@ -16,7 +16,10 @@ class TooMany(Exception):  # noqa: N818 - a limit, not a fault
 
 
 class Clients:
-    """Admits ``admitted`` queries of a client at the same time, and lets only ``running`` of them reach the workers."""
+    """Admits ``admitted`` queries of a client at the same time, and lets only ``running`` of them reach the workers.
+
+    With one worker more than ``running``, one client's queries never keep all others waiting.
+    """
 
     def __init__(self, admitted: int, running: int, wait_seconds: float) -> None:
         self._admitted = admitted

@@ -91,11 +91,13 @@ def _body(request: Request) -> bytes:
 
 def _pairs(encoded: bytes) -> list[tuple[str, str]]:
     """Decode ``application/x-www-form-urlencoded`` bytes, once, as UTF-8."""
+    text = _decoded(encoded)
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except UnicodeDecodeError:
+        raise ProtocolError(400, _ENCODING) from None
     except ValueError:
         raise ProtocolError(400, _FIELDS) from None
-    return [(_decoded(name), _decoded(value)) for name, value in pairs]
 
 
 def _decoded(raw: bytes) -> str:

@@ -158,7 +158,7 @@ def test_a_runaway_query_is_stopped_while_others_keep_answering(pool: QueryPool)
 
 
 def test_the_next_query_after_a_kill_finds_a_worker_at_once(checkpoint: Path) -> None:
-    """A spare stands ready, so nobody waits for a new process."""
+    """One process more than asked for stands ready, so nobody waits for a new one."""
     pool = QueryPool(lambda: (checkpoint, 1), size=1, limits=LIMITS)
     pool.warm()
     limits = QueryLimits(seconds=0.2, rows=10, bytes=1000, memory=LIMITS.memory)
@@ -368,12 +368,13 @@ def test_waiting_for_a_worker_has_an_end(checkpoint: Path) -> None:
     pool = QueryPool(lambda: (checkpoint, 1), size=1, limits=LIMITS, wait_seconds=0.2)
     pool.warm()
     try:
-        with ThreadPoolExecutor(1) as other:
-            running = other.submit(rejected, pool, RUNAWAY)
-            wait_for_busy_worker()
+        with ThreadPoolExecutor(2) as others:
+            running = [others.submit(rejected, pool, RUNAWAY) for _ in range(2)]
+            while pool.free:
+                time.sleep(0.01)
 
             assert rejected(pool, "ASK {}").reason == "busy"
-            assert running.result().reason == "timeout"
+            assert [one.result().reason for one in running] == ["timeout", "timeout"]
     finally:
         pool.close()
 
