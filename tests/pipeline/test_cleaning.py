@@ -267,6 +267,7 @@ def test_countries_by_code_or_usual_name() -> None:
         ("http://http://www.a.org", "http://www.a.org", []),
         ("voir : https://a.org/x", "https://a.org/x", ["iri-in-text"]),
         ("https://a.org/ ou http://b.org", "https://a.org/", ["iri-in-text"]),
+        ("https://a.org/?a=1&amp;b=2", "https://a.org/?a=1&b=2", []),
         ("https://é.fr/à?q=é|b", "https://é.fr/à?q=é%7Cb", []),
         ("https://a.org/[x]#a#b", "https://a.org/%5Bx%5D#a%23b", []),
         ("https://a.org/%zz", "https://a.org/%25zz", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from functools import lru_cache
 from typing import Any
@@ -13,9 +14,7 @@ from federation.pipeline.cleaning.text import as_string, is_missing
 LONGEST = 2000
 """Characters. Longer addresses break browsers and are always a mistake in a feed."""
 
-_SAFE = re.compile(
-    r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]{2,}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/?#-]*)?$"
-)
+_SAFE = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.[a-z0-9-]{2,}(?:/[A-Za-z0-9._~!$&'()*+,;=:@/?#-]*)?$")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _SLASHES = re.compile(r"(https?):/{0,3}(?=[^/])", re.IGNORECASE)
 _HOST = re.compile(r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.)*[^\W_](?:[\w-]{0,62}[^\W_])?\.?$")
@@ -58,6 +57,8 @@ def _address(text: str) -> tuple[str | None, str | None]:
     if text.rstrip("/").casefold() in _EMPTY:
         return None, None
     rule = None
+    if "&amp;" in text:
+        text = html.unescape(text)
     if any(char.isspace() for char in text):
         text, rule = _within(text), "iri-in-text"
     text, bare = _with_scheme(_DOUBLED.sub(r"\1", text))

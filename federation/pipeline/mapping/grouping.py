@@ -67,6 +67,9 @@ class Sorter:
         self._origin = compile_paths(records.origin) if records.origin else None
         self._ids = [namer(path, escape=False) for path in records.id if path != "@page"]
         self._pages = [namer(path, escape=True) for path in records.page]
+        # An address that is the same for all names nothing; rows are joined by a real id only.
+        naming = [path for path in records.page if not is_template(path) or "{" in path]
+        self._naming = [] if records.id and records.repeat else [namer(path, escape=True) for path in naming]
         self._id_field = records.id[0] if records.id else (records.page[0] if records.page else None)
 
     def sort(self, rows: Iterable[RawRecord]) -> Iterator[Group | Outcome]:
@@ -101,7 +104,7 @@ class Sorter:
             value = read(row, None)
             if value is not None and not is_missing(value):
                 return normal_id(value)
-        page = next((value for read in self._pages if (value := read(row, None)) is not None), None)
+        page = next((value for read in self._naming if (value := read(row, None)) is not None), None)
         return None if page is None or is_missing(page) else normal_id(page)
 
     def _named(self, rows: Iterable[RawRecord]) -> Iterator[tuple[str, RawRecord] | Outcome]:

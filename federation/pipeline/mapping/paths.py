@@ -44,7 +44,7 @@ def compile_path(path: str) -> Getter:
     """Read one column, key or JMESPath. An expression that fails on a row reads as nothing there."""
     if _NAME.match(path):
         return lambda row: row.get(path)
-    if is_template(path):
+    if _HOLE.search(path):
         return _filler(path)
     if _DOTTED.match(path):
         return _walker(path)

@@ -58,6 +58,23 @@ def test_without_an_id_the_page_names_the_record(mapper: MakeMapper) -> None:
     assert outcome.key == record_key("p.example/a")
 
 
+def test_an_address_that_all_rows_share_names_none_of_them(mapper: MakeMapper) -> None:
+    """A constant page is a page, but no id."""
+    made = mapper(NAME, records='[records]\nid = "id"\npage = "https://p.example/"\n')
+
+    assert rules(one(made, {"nom": "A"})) == ["id-missing"]
+    assert one(made, {"nom": "A", "id": 1}).record is not None
+
+
+def test_rows_are_joined_by_a_real_id_only(mapper: MakeMapper) -> None:
+    """Rows of several places without their id are not one record because they share a page."""
+    made = mapper(PLACES, records='[records]\nid = "id"\npage = "url"\nrepeat = ["location"]\n')
+
+    outcomes = mapped(made, *({"nom": nom, "url": "https://p.example/a"} for nom in "AB"))
+
+    assert [rules(outcome) for outcome in outcomes] == [["id-missing"]] * 2
+
+
 def test_an_id_may_be_put_together_from_columns(mapper: MakeMapper) -> None:
     """Numbers of two lists collide unless the list is named."""
     made = mapper(NAME, records='[records]\nid = "{source}-{n°}"\npage = "https://p.example/"\n')
