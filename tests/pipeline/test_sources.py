@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from federation.errors import ConfigError
 from federation.model import Openness
 from federation.pipeline.sources import Coverage, Crosswalk, load_source, parse_source
+from federation.pipeline.sources.schema import OPEN_TABLES, TABLES
 from federation.pipeline.sources.toml_lines import key_lines, line_of
 from federation.vocabulary import Vocabulary, load
 
@@ -259,3 +261,25 @@ def test_lines_of_keys_survive_long_strings_and_arrays() -> None:
 
     assert lines == {("a",): 1, ("d", "e f"): 5, ("d", "e f", "g"): 6, ("d", "e f", "g", "h"): 6, ("d", "e f", "i"): 9}
     assert line_of(lines, ("d", "e f", "unknown")) == 5
+
+
+def test_every_example_of_the_guide_is_a_valid_source_file(vocabulary: Vocabulary) -> None:
+    """What partners copy from docs/sources.md works as it stands."""
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "sources.md").read_text("utf-8")
+
+    examples = [block for block in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL) if "[source]" in block]
+
+    assert len(examples) == 8
+    for number, example in enumerate(examples):
+        assert parse_source(example, f"example-{number}.toml", vocabulary).format
+
+
+def test_the_guide_names_every_key(vocabulary: Vocabulary) -> None:
+    """A key that is not explained does not exist for partners."""
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "sources.md").read_text("utf-8")
+
+    keys = [key for model in TABLES.values() for key in model.model_fields if key != "slug"]
+
+    assert [key for key in keys if f"`{key}`" not in guide and f"\n{key} = " not in guide] == []
+    assert [table for table in OPEN_TABLES if f"`[{table}" not in guide] == []
+    assert [name for name in vocabulary.profiles if f"`{name}`" not in guide] == []

@@ -52,13 +52,13 @@ def clean_iri(raw: Any, problems: list[Problem]) -> str | None:
 @lru_cache(maxsize=8192)
 def _address(text: str) -> tuple[str | None, str | None]:
     """Give the address and the rule that fired, if any."""
+    if "&amp;" in text:
+        text = html.unescape(text)
     if _SAFE.match(text):
         return text, None
     if text.rstrip("/").casefold() in _EMPTY:
         return None, None
     rule = None
-    if "&amp;" in text:
-        text = html.unescape(text)
     if any(char.isspace() for char in text):
         text, rule = _within(text), "iri-in-text"
     text, bare = _with_scheme(_DOUBLED.sub(r"\1", text))
