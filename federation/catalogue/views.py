@@ -65,6 +65,12 @@ class FieldView:
         """How many records say something here."""
         return len({line.iri for said in (*self.values, *self.others) for line in said.records})
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The partners who say something here, by name."""
+        said = (*self.values, *self.others)
+        return tuple(sorted({line.partner_name for one in said for line in one.records}))
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

@@ -20,9 +20,6 @@ LANGUAGES = ("fr", "en")
 PREFIX = "/en"
 LANGUAGE_KEY = "carrefour.language"
 ROOT_KEY = "carrefour.root"
-OWN_ROUTES = ("/en/sparql", "/en/sparql/")
-"""Addresses that have a route of their own in English."""
-
 _DAY = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?(?:T.*)?$")
 
 StartResponse = Callable[..., Any]
@@ -40,9 +37,8 @@ class LanguagePrefix:
         path = environ.get("PATH_INFO", "")
         if path == PREFIX or path.startswith(PREFIX + "/"):
             root = environ.get("SCRIPT_NAME", "")
-            environ = {**environ, LANGUAGE_KEY: "en", ROOT_KEY: root}
-            if path not in OWN_ROUTES:
-                environ |= {"PATH_INFO": path[len(PREFIX) :] or "/", "SCRIPT_NAME": root + PREFIX}
+            inner = path[len(PREFIX) :] or "/"
+            environ = {**environ, "PATH_INFO": inner, "SCRIPT_NAME": root + PREFIX, LANGUAGE_KEY: "en", ROOT_KEY: root}
         return self._app(environ, start_response)
 
 
@@ -63,8 +59,7 @@ def here() -> str:
 
 def same_page(wanted: str) -> str:
     """The address of this page in another language, filters kept."""
-    inner = request.path.removeprefix(PREFIX) if request.path in OWN_ROUTES else request.path
-    path = quote(inner, safe="/:@!$&'()*+,;=~-._%")
+    path = quote(request.path, safe="/:@!$&'()*+,;=~-._%")
     query = request.query_string.decode("ascii", "replace")
     return root_path() + (PREFIX if wanted == "en" else "") + path + (f"?{query}" if query else "")
 

@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, jsonify, redirect, request
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import NotFound
 
 from federation.catalogue.formats import JSONLD
 from federation.catalogue.search import FILTERS, SearchQuery
 from federation.catalogue.statistics import Totals, totals
 from federation.engines import SearchPage, SearchRequest
 from federation.vocabulary import Concept, fold
-from federation.web.filters import concept_label, search_path
+from federation.web.filters import concept_label
 from federation.web.language import language, say, text_in
 from federation.web.respond import finish, href, page
 from federation.web.site import catalogue, site
@@ -176,7 +177,7 @@ def partner(slug: str) -> Response:
     query = SearchQuery(partners=(slug,), seed=today(), size=20)
     found = platform.search.search(query.request())
     if known is None and not sources and not found.total:
-        return page("error.html", status=404, code=404)
+        raise NotFound
     return page(
         "partner.html",
         links=[
@@ -225,12 +226,6 @@ def health() -> Response:
     response = jsonify(status="ok", store=platform.reader.seq, index=platform.search.seq, projects=counted.projects)
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-@blueprint.get("/recherche")
-def old_search() -> Response:
-    """A word people type: the search."""
-    return Response(redirect(search_path(), 301).get_data(), 301, {"Location": search_path()})
 
 
 @blueprint.get("/robots.txt")

@@ -68,9 +68,8 @@ class Site:
 
 
 def install(app: Flask, site_: Site) -> None:
-    """Attach the site to a Flask application; the SPARQL endpoint looks for the platform itself."""
+    """Attach the site to a Flask application."""
     app.extensions[_KEY] = site_
-    app.extensions["carrefour"] = site_.platform
 
 
 def site() -> Site:

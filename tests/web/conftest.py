@@ -1,0 +1,42 @@
+"""Fixtures of the web tests: applications over the hand-written commons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sample_commons import BASE, Sample, make_platform
+
+from federation.web import create_app
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+"""What browsers send as Accept."""
+
+
+@pytest.fixture(scope="session")
+def platform() -> Sample:
+    """The sample, with one record and one project withdrawn."""
+    made = make_platform()
+    moment = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    made.ledger.gone = {f"{BASE}/records/avise/gone": moment, f"{BASE}/id/projet/gone": moment}
+    return made
+
+
+@pytest.fixture(scope="session")
+def app(platform: Sample) -> Flask:
+    """The application over the sample."""
+    return create_app(platform)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that sends what each test says."""
+    return app.test_client()
+
+
+@pytest.fixture
+def empty_client() -> FlaskClient:
+    """A client of a commons that has just been installed."""
+    return create_app(make_platform(filled=False)).test_client()

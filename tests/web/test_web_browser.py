@@ -1,0 +1,138 @@
+"""The visitor's way in a real browser: home, search, facet, project, who says what. With scripts off, too."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Quiet(WSGIRequestHandler):
+    """A server that does not write to the test's output."""
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the parent's name
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    """The sample commons on a free loopback port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One Chromium for all tests of this module."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
+def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A fresh visitor."""
+    made = browser.new_context(java_script_enabled=request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext) -> Page:
+    """A page that records what it asks for."""
+    return context.new_page()
+
+
+def test_a_visitor_finds_a_project_and_who_says_what(visit: Page, context: BrowserContext, address: str) -> None:
+    """Home → words → a facet → the project → its sources unfold; no cookie, no foreign request on the way."""
+    asked: list[Request] = []
+    visit.on("request", lambda one: asked.append(one))
+
+    visit.goto(address + "/")
+    expect(visit.get_by_role("heading", level=1)).to_contain_text("3")
+    visit.get_by_label("Que cherchez-vous").fill("graine")
+    visit.get_by_role("button", name="Commencer une recherche").click()
+    expect(visit.get_by_role("heading", level=1)).to_contain_text("1 projet avec")
+
+    visit.get_by_role("checkbox", name="Agriculture et alimentation").check()
+    visit.get_by_role("button", name="Appliquer les filtres").click()
+    assert visit.url.startswith(address + "/projets?")
+    assert "theme=AGR" in visit.url
+    expect(visit.get_by_role("list", name="Filtres actifs")).to_contain_text("Agriculture et alimentation")
+
+    visit.get_by_role("link", name="Graine(s) de troc").click()
+    expect(visit.get_by_role("link", name="Voir la fiche chez Avise")).to_have_attribute(
+        "href", "https://avise.example/fiche/123"
+    )
+    other = visit.get_by_text("Un réseau d'échange de graines entre jardiniers.")
+    expect(other).to_be_hidden()
+    visit.locator("#s-content ~ dl details.who summary").first.click()
+    expect(other).to_be_visible()
+    expect(visit.get_by_text("les sources divergent").first).to_be_visible()
+
+    hosts = {urlsplit(one.url).netloc for one in asked}
+    assert hosts == {urlsplit(address).netloc}
+    assert context.cookies() == []
+
+
+@pytest.mark.parametrize("path", ["/", "/projets", "/projet/p1", "/themes", "/contributeur/avise", "/vocab"])
+def test_nothing_overflows_a_small_screen(browser: Browser, address: str, path: str) -> None:
+    """320 pixels wide: no page scrolls sideways, in light and dark."""
+    for scheme in ("light", "dark"):
+        made = browser.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = made.new_page()
+        page.goto(address + path)
+        spare = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        made.close()
+
+        assert spare == 0, scheme
+
+
+def test_the_keyboard_sees_where_it_is(browser: Browser, address: str) -> None:
+    """The first Tab shows the skip link; every following focus has a visible outline."""
+    made = browser.new_context()
+    page = made.new_page()
+    page.goto(address + "/projets")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Aller au contenu")).to_be_in_viewport()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert width == "3px"
+    made.close()
+
+
+def test_the_policy_refuses_nothing_that_we_send(browser: Browser, address: str) -> None:
+    """No page breaks its own Content-Security-Policy, and none writes an error to the console."""
+    made = browser.new_context()
+    page = made.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+
+    for path in ("/", "/projets", "/projet/p1", "/projet/p3", "/themes", "/vocab", "/sparql", "/en/"):
+        page.goto(address + path)
+
+    made.close()
+    assert said == []

@@ -1,0 +1,91 @@
+"""The table from errors to statuses, and that nothing internal is told."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from sample_commons import make_platform
+
+from federation.engines import SearchPage, SearchRequest
+from federation.errors import (
+    CarrefourError,
+    ConfigError,
+    DataFolderBusy,
+    EngineUnavailable,
+    PartnerError,
+    PeerError,
+    QueryRejected,
+)
+from federation.web import create_app
+from federation.web.errors import status_of
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("x"), 500),
+        (PartnerError("x"), 502),
+        (PeerError("x"), 502),
+        (EngineUnavailable("x"), 503),
+        (DataFolderBusy("x"), 503),
+        (CarrefourError("x"), 500),
+        (QueryRejected("syntax", "x"), 400),
+        (QueryRejected("forbidden", "x"), 400),
+        (QueryRejected("update", "x"), 403),
+        (QueryRejected("too_large", "x"), 413),
+        (QueryRejected("memory", "x"), 413),
+        (QueryRejected("timeout", "x"), 503),
+        (QueryRejected("busy", "x"), 503),
+    ],
+)
+def test_each_error_has_one_status(error: CarrefourError, code: int) -> None:
+    """One table; what passes with time says when to come back."""
+    status = status_of(error)
+
+    assert status.code == code
+    assert ("Retry-After" in status.headers) is (code == 503)
+
+
+class BrokenSearch:
+    """A SearchIndex whose files are gone."""
+
+    seq = 0
+
+    def search(self, request: SearchRequest) -> SearchPage:
+        raise EngineUnavailable("cannot read /srv/secret/path")
+
+    def update(self, documents: object, removed: object, seq: int) -> None: ...
+    def clear(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def broken() -> FlaskClient:
+    """A commons whose index does not answer."""
+    made = make_platform()
+    made.search = BrokenSearch()  # type: ignore[assignment]
+    return create_app(made).test_client()
+
+
+@pytest.mark.parametrize("path", ["/", "/projets", "/en/projets", "/themes", "/healthz"])
+def test_a_broken_engine_is_a_calm_503(broken: FlaskClient, path: str) -> None:
+    """A page with Retry-After; no path, no class name, no trace."""
+    response = broken.get(path, headers={"Accept": "text/html"})
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "30"
+    assert b"secret" not in response.data
+    assert b"Traceback" not in response.data
+
+
+def test_linked_data_survives_a_broken_index(broken: FlaskClient) -> None:
+    """A project is read from the store: the index has no part in it."""
+    assert broken.get("/projet/p1.ttl").status_code == 200
+
+
+def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
+    """405 with Allow."""
+    response = client.post("/projets")
+
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
