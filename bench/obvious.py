@@ -41,7 +41,9 @@ class Obvious:
 def run(items: Iterable[dict[str, Any]], folder: Path) -> Obvious:
     """Take the items, one by one, from JSON-LD to a named graph in an on-disk Oxigraph store."""
     vocabulary = load()
-    contexts = {url: {"contextUrl": None, "documentUrl": url, "document": doc} for url, doc in vocabulary.contexts.items()}
+    contexts = {
+        url: {"contextUrl": None, "documentUrl": url, "document": doc} for url, doc in vocabulary.contexts.items()
+    }
     jsonld.set_document_loader(lambda url, _options: contexts[url])
     shapes = Graph()
     for name, text in vocabulary.shapes().items():

@@ -29,7 +29,7 @@ def to_lines(triples: Iterable[Triple]) -> str:
 
 def from_lines(lines: str) -> Iterator[Triple]:
     """Read back what :func:`to_lines` wrote. Not a parser for foreign N-Triples."""
-    for line in lines.splitlines():
+    for line in lines.split("\n")[:-1]:  # not splitlines(): a literal may hold other line separators of Unicode
         subject, predicate, rest = line.split(" ", 2)
         yield subject, predicate, rest[:-2]
 
@@ -117,7 +117,7 @@ class Record:
 class Outcome:
     """What became of one row: an accepted record with its tier, or none; the findings say why.
 
-    ``excluded`` names why a row was left out on purpose (``[only]``/``[except]``, foreign origin): counted, not an error.
+    ``excluded`` names why a row was left out on purpose (``[only]``, ``[except]``, foreign origin): no error.
     """
 
     where: str
@@ -167,7 +167,7 @@ class RunState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Every row of the feed is in exactly one of accepted, held, rejected, excluded; merged counts rows folded by repeat.
+    """Every row of the feed is in one of accepted, held, rejected, excluded; ``merged`` counts rows joined to another.
 
     ``held``: refused by a Violation while a last good version stays live. ``rejected``: refused and nothing live.
     ``new + changed + unchanged == accepted``.

@@ -6,13 +6,14 @@ It must never decide anything about records: it hands the pieces to pipeline/ an
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 from federation.catalogue.search import document
+from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
 from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
@@ -23,8 +24,8 @@ from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.runs import ENDED
 from federation.ledger.sources import SourceRow
-from federation.model import Action, RunReport
-from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview, rebuild
+from federation.model import Action, Counts, Finding, RunReport
+from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview
 from federation.pipeline.merge import AppliedBatch, Merger
 from federation.pipeline.sources import Source, load_source
 from federation.settings import Settings
@@ -80,7 +81,9 @@ class Indexer:
             projects = list(dict.fromkeys(change.project for change in changes))
             found = reader.describe(projects)
             content = {iri: "".join(f"{s} {p} {o} .\n" for s, p, o in found[iri]) or None for iri in projects}
-            self._waiting.update({iri: lines if lines and _is_project(lines) else None for iri, lines in content.items()})
+            self._waiting.update(
+                {iri: lines if lines and _is_project(lines) else None for iri, lines in content.items()}
+            )
             self._seq = changes[-1].seq
             self.commit()
 
@@ -107,9 +110,10 @@ def _is_project(lines: str) -> bool:
 class Writer:
     """The writing side of an open platform. One at a time for a data folder."""
 
-    def __init__(self, shop: Workshop, indexer: Indexer) -> None:
+    def __init__(self, shop: Workshop, indexer: Indexer, reader: GraphReader) -> None:
         self._shop = shop
         self._indexer = indexer
+        self._reader = reader
 
     def harvest(self, source: Source, progress: Progress) -> RunReport:
         """Harvest one source and bring the search index up to it."""
@@ -119,9 +123,9 @@ class Writer:
 
     def rebuild(self) -> int:
         """Make the merged view and the index again from the records and the ledger. Returns how many projects."""
+        count = self._shop.merger.rebuild()
         self._indexer.restart()
-        count = rebuild(self._shop)
-        self._indexer.commit()
+        self._indexer.catch_up(self._shop.ledger, self._reader)
         return count
 
 
@@ -164,9 +168,7 @@ class Platform:
 
     def query(self, text: str, accept: Mapping[str, str], limits: QueryLimits) -> QueryAnswer:
         """Answer one query as the public endpoint would. Raises QueryRejected, EngineUnavailable."""
-        from federation.catalogue.sparql import SparqlRequest, run  # noqa: PLC0415 - see below
-
-        return run(SparqlRequest(text), self.queries, limits)
+        return run(SparqlRequest(text, accept), self.queries, limits)
 
     def totals(self) -> tuple[int, int]:
         """How many projects, from how many partners."""
@@ -197,6 +199,10 @@ class Platform:
         """Say what a harvest of the source would do. Nothing is written."""
         return preview(source, self.settings, self.vocabulary, self._ledger, _now(), progress)
 
+    def check(self, path: Path, source: Source | None, progress: Progress) -> tuple[tuple[Finding, ...], Counts]:
+        """Say what would be refused in a file. Nothing is written."""
+        return check(path, source, self.settings, self.vocabulary, _now(), progress)
+
     def export(self) -> Iterator[bytes]:
         """The whole published graph as sorted N-Quads lines."""
         pending = b""
@@ -220,14 +226,16 @@ class Platform:
         """
         with contextlib.closing(open_store(self._store)) as store:
             indexer = Indexer(self.search, self.words)
-            single = {item.property for item in self.vocabulary.fields.values() if not item.many and "." not in item.key}
+            single = {
+                item.property for item in self.vocabulary.fields.values() if not item.many and "." not in item.key
+            }
             merger = Merger(store, self._ledger, self.settings.base_url, _now, single)
             merger.recover()
             merger.describe_vocabulary(self.vocabulary.version, self.vocabulary.statements())
             indexer.catch_up(self._ledger, self.reader)
             shop = Workshop(self.settings, self.vocabulary, self._ledger, merger, _now, indexer.follow)
             with contextlib.closing(merger):
-                yield Writer(shop, indexer)
+                yield Writer(shop, indexer, self.reader)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -235,6 +243,19 @@ class Platform:
             if name in self.__dict__:
                 self.__dict__[name].close()
         self._ledger.close()
+
+
+def check_alone(path: Path, source_file: Path | None, progress: Progress) -> tuple[tuple[Finding, ...], Counts]:
+    """Check a file without any instance. Raises ConfigError, PartnerError."""
+    vocabulary = load()
+    source = load_source(source_file, vocabulary) if source_file else None
+    return check(path, source, Settings(), vocabulary, _now(), progress)
+
+
+def demo_folder() -> Path:
+    """Where the demonstration lies: in the checkout, else in the package."""
+    checkout = Path(__file__).resolve().parents[1] / "demo"
+    return checkout if checkout.is_dir() else Path(str(files("federation"))) / "_data" / "demo"
 
 
 def open_platform(settings: Settings) -> Platform:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from federation.errors import ConfigError
 
 CONFIG_NAME = "carrefour.toml"
+DEFAULT_FOLDERS = {"data_dir": Path("data"), "sources_dir": Path("sources")}
 
 
 def _setting(default: Any, doc: str) -> Any:
@@ -30,12 +31,16 @@ class Settings:
 
     base_url: str = _setting(
         "http://127.0.0.1:8000",
-        "Public address of this instance, without final slash. Every IRI that we mint is built on it, so it never changes.",
+        "Public address of this instance, without final slash. Every IRI we mint is built on it: it never changes.",
     )
     name: str = _setting("Carrefour", "Name of this commons, shown on its pages.")
     contact: str = _setting("", "E-mail address of the operator, sent to partners in the User-Agent of the harvester.")
-    data_dir: Path = _setting(Path("data"), "Folder of the store, the ledger, the index and the stored bytes.")
-    sources_dir: Path = _setting(Path("sources"), "Folder of the source files, one <id>.toml per source.")
+    data_dir: Path = _setting(  # noqa: RUF009 - dataclasses.field by another name
+        DEFAULT_FOLDERS["data_dir"], "Folder of the store, the ledger, the index and the stored bytes."
+    )
+    sources_dir: Path = _setting(  # noqa: RUF009 - dataclasses.field by another name
+        DEFAULT_FOLDERS["sources_dir"], "Folder of the source files, one <id>.toml per source."
+    )
     ledger_url: str = _setting("", "SQLAlchemy URL of the ledger. Empty: SQLite in the data folder.")
     workers: int = _setting(0, "Processes that map and validate large feeds. 0: one per processor.")
     query_workers: int = _setting(2, "Isolated processes that answer public SPARQL queries.")
@@ -73,7 +78,7 @@ def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Sett
             values[key] = raw
     typed = {key: _typed(key, known[key].type, value, folder) for key, value in values.items()}
     for key in ("data_dir", "sources_dir"):
-        typed.setdefault(key, folder / known[key].default)
+        typed.setdefault(key, folder / DEFAULT_FOLDERS[key])
     return _checked(Settings(**typed))
 
 

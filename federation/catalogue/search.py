@@ -73,7 +73,7 @@ class _Gathering:
 def document(project: str, lines: str, words: Words) -> Document:
     """Tell the index about one merged project. ``lines``: its canonical N-Triples, fragment nodes included."""
     gathered = _Gathering()
-    for line in lines.splitlines():
+    for line in lines.split("\n")[:-1]:  # not splitlines(): a literal may hold other line separators of Unicode
         subject, predicate, rest = line.split(" ", 2)
         if predicate not in _SKIPPED:
             _gather(gathered, subject, predicate, rest[:-2], words)

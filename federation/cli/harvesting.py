@@ -15,6 +15,8 @@ from federation.cli.shell import Shell
 from federation.errors import ConfigError
 from federation.model import RunReport, RunState, Severity
 from federation.pipeline import Preview, Progress
+from federation.platform import check_alone
+from federation.settings import CONFIG_NAME
 
 SHOWN = 12  # kinds of findings printed for one run; --json and the run's page give all
 REJECTS, FAILED = 1, 4
@@ -64,11 +66,15 @@ def _exit_code(reports: Sequence[RunReport]) -> int:
     return REJECTS if rejected else 0
 
 
+def quiet(_stage: str, _done: int, _total: int | None) -> None:
+    """Show no progress."""
+
+
 @contextmanager
 def _progress(label: str) -> Iterator[Progress]:
     """A progress bar on a terminal; silence elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda _stage, _done, _total: None
+        yield quiet
         return
     with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True, item_show_func=str) as bar:
 
@@ -123,7 +129,11 @@ def check_command(shell: Shell, file: Path, source: str | None, as_json: bool) -
 
     Works without an instance. Nothing is written. Exit code 1 if anything would be refused.
     """
-    findings, counts = shell.examiner().check(file, source)
+    if (shell.instance / CONFIG_NAME).exists():
+        platform = shell.platform()
+        findings, counts = platform.check(file, platform.source(source) if source else None, quiet)
+    else:
+        findings, counts = check_alone(file, Path(source) if source else None, quiet)
     blocked = any(finding.severity is Severity.VIOLATION for finding in findings)
     if as_json:
         value = {"findings": [finding_values(finding) for finding in findings], "accepted": counts.accepted}

@@ -86,7 +86,7 @@ class QueryLimits:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """A result already serialised. ``kind``: ``bindings``, ``boolean`` or ``graph``. ``seq``: state it was read from."""
+    """A result already serialised. ``kind``: ``bindings``, ``boolean`` or ``graph``; ``seq``: the state it tells."""
 
     kind: str
     media_type: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from federation.errors import PartnerError, PeerError
+from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger import Ledger
 from federation.ledger.records import RecordState, RecordStatus
 from federation.ledger.sources import PartnerRow, SourceRow
@@ -93,7 +93,7 @@ def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
         missing = run.planner.missing() if whole else None
         counts = run.planner.counts(whole)
         report = replace(report, counts=counts, state=end_state(counts, reading.whole))
-    except (PartnerError, PeerError) as error:
+    except (PartnerError, PeerError, ConfigError) as error:
         run.account.add(source.url, [_failure(error, source)])
         counts = run.planner.counts(False)
         state = RunState.INCOMPLETE if counts.accepted else RunState.FAILED
@@ -182,7 +182,7 @@ def _item(planned: Planned) -> Item | None:
     return None
 
 
-def _failure(error: PartnerError | PeerError, source: Source) -> Finding:
+def _failure(error: CarrefourError, source: Source) -> Finding:
     text = getattr(error, "text", None) or {"fr": str(error), "en": str(error)}
     return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, text, where=source.url)
 

@@ -14,7 +14,7 @@ from federation.model import Counts, Finding, Severity, Tier, Triple, to_lines
 from federation.pipeline.preview import Progress, preview
 from federation.pipeline.readers import detect
 from federation.pipeline.sources import Source, parse_source
-from federation.pipeline.validate import compile_shapes, parse_turtle, tier, to_findings
+from federation.pipeline.validate import compile_shapes, tier, to_findings
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -67,7 +67,7 @@ def _guessed(path: Path, vocabulary: Vocabulary) -> Source:
 
 def _check_graphs(path: Path, vocabulary: Vocabulary) -> tuple[tuple[Finding, ...], Counts]:
     """Validate each graph of an RDF file as one record graph. The default graph counts as one, if it is not empty."""
-    validator = compile_shapes(vocabulary.shapes(), parse_turtle(vocabulary.background()))
+    validator = compile_shapes(vocabulary.shapes(), vocabulary.background())
     names = {item.property: item.name for item in vocabulary.fields.values()}
     findings: list[Finding] = []
     tally: dict[Tier | None, int] = {}
