@@ -50,8 +50,11 @@ MERGED = """
 <{B}/sources/avise-fiches> a void:Dataset ; dcterms:title "Fiches de l'Avise"@fr ;
   dcterms:publisher <{B}/actors/avise> ;
   dcterms:license <https://creativecommons.org/licenses/by/4.0/> .
-<{B}/runs/{R}> a prov:Activity ; prov:used <{B}/sources/avise-fiches> ;
+<{B}/runs/{R}> a prov:Activity ; prov:used <{B}/runs/{R}#input>, <{B}/sources/avise-fiches> ;
+  schema:additionalProperty <{B}/runs/{R}#count-read>, <{B}/runs/{R}#count-accepted> ;
   prov:startedAtTime "2026-01-02T03:00:00Z"^^xsd:dateTime ; prov:endedAtTime "2026-01-02T03:00:09Z"^^xsd:dateTime .
+<{B}/runs/{R}#count-read> a schema:PropertyValue ; schema:name "read" ; schema:value 3 .
+<{B}/runs/{R}#count-accepted> a schema:PropertyValue ; schema:name "accepted" ; schema:value 2 .
 
 <{B}/id/projet/p1> a crf:Project, schema:Project, pair:Project ;
   schema:name "Graine(s) de troc"@fr, "Seed swap"@en ;
@@ -90,7 +93,7 @@ MERGED = """
 <{B}/id/projet/p3#holder-33333333> a schema:Organization ; schema:name "{S}"@fr .
 <{B}/id/projet/old> dcterms:isReplacedBy <{B}/id/projet/p1> .
 
-<{B}/records/avise/123> crf:firstSeen "2025-11-03T00:00:00Z"^^xsd:dateTime ;
+<{B}/records/avise/123> dcterms:issued "2025-11-03T00:00:00Z"^^xsd:dateTime ;
   dcterms:conformsTo <https://w3id.org/carrefour/shapes/essential>, <https://w3id.org/carrefour/shapes/basic> .
 """
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from federation.catalogue.formats import Content
 from federation.catalogue.search import partner_of
 from federation.catalogue.values import (
-    CRF,
     DCTERMS,
     FOAF,
     PAIR,
@@ -47,7 +46,6 @@ class RecordLine:
     page: str | None = None
     licence: str | None = None
     first_seen: str = ""
-    last_seen: str = ""
     modified: str = ""
     tier: str = ""
     source: str | None = None
@@ -139,23 +137,20 @@ class Catalogue:
         for row in rows:
             said.setdefault(row["r"][1:-1], {}).setdefault(row["p"][1:-1], []).append(row["o"])
         beside = self._reader.describe(known)
-        for iri, triples in beside.items():
-            for name, values in by_subject(triples).get(iri, {}).items():
-                said.setdefault(iri, {}).setdefault(name, []).extend(values)
         self.learn_names({partner_of(iri) for iri in known})
-        return {iri: self._line(iri, said.get(iri, {})) for iri in known}
+        return {iri: self._line(iri, said.get(iri, {}), by_subject(beside.get(iri, ())).get(iri, {})) for iri in known}
 
-    def _line(self, iri: str, node: Node) -> RecordLine:
+    def _line(self, iri: str, node: Node, ours: Node) -> RecordLine:
+        """``node``: what the partner says of its record; ``ours``: what we say of it, in the default graph."""
         slug = partner_of(iri)
-        tiers = [term[1:-1].rpartition("/")[2] for term in node.get(DCTERMS + "conformsTo", ())]
+        tiers = [term[1:-1].rpartition("/")[2] for term in ours.get(DCTERMS + "conformsTo", ())]
         return RecordLine(
             iri=iri,
             partner=slug,
             partner_name=self.partner_name(slug),
             page=web_address(one_iri(node, DCTERMS + "source")),
             licence=one_iri(node, DCTERMS + "license"),
-            first_seen=one_literal(node, CRF + "firstSeen") or "",
-            last_seen=one_literal(node, CRF + "lastSeen") or "",
+            first_seen=one_literal(ours, DCTERMS + "issued") or "",
             modified=one_literal(node, DCTERMS + "modified") or "",
             tier=next((tier for tier in ("full", "basic", "essential") if tier in tiers), ""),
             source=one_iri(node, VOID + "inDataset"),

@@ -13,7 +13,20 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.formats import ALL, DATA, HTML, JSONLD, RECORD_DATA, Content, Format
-from federation.catalogue.values import CRF, DCAT, DCTERMS, PROV, RDF, XSD, by_subject, first_text, one_iri, one_literal
+from federation.catalogue.records import Nodes
+from federation.catalogue.values import (
+    CRF,
+    DCAT,
+    DCTERMS,
+    PROV,
+    RDF,
+    SCHEMA,
+    XSD,
+    by_subject,
+    first_text,
+    one_iri,
+    one_literal,
+)
 from federation.catalogue.views import project_view, record_view
 from federation.web.filters import project_path
 from federation.web.language import text_in
@@ -188,8 +201,10 @@ def _described(name: str, kind: str, template: str) -> Response:
             path=path,
             formats=DATA,
             title=text_in(first_text(node, DCTERMS + "title")) or slug,
-            partner=_slug(one_iri(node, DCTERMS + "publisher", PROV + "wasAssociatedWith")),
-            source=_slug(one_iri(node, PROV + "used")),
+            partner=_slug(one_iri(node, DCTERMS + "publisher")),
+            partner_name=catalogue().partner_name(_slug(one_iri(node, DCTERMS + "publisher")) or ""),
+            source=_slug(next((t[1:-1] for t in node.get(PROV + "used", ()) if "/sources/" in t), None)),
+            counts=_counts(by_subject(content.triples)),
             licence=one_iri(node, DCTERMS + "license"),
             started=one_literal(node, PROV + "startedAtTime"),
             ended=one_literal(node, PROV + "endedAtTime"),
@@ -197,6 +212,16 @@ def _described(name: str, kind: str, template: str) -> Response:
         )
 
     return negotiated(content, path, form, DATA, html)
+
+
+def _counts(nodes: Nodes) -> dict[str, int]:
+    """The figures of a run, by name."""
+    found = {}
+    for node in nodes.values():
+        name, value = one_literal(node, SCHEMA + "name"), one_literal(node, SCHEMA + "value")
+        if name and value and value.isdigit():
+            found[name] = int(value)
+    return found
 
 
 def _slug(iri: str | None) -> str | None:
