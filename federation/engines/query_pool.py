@@ -5,28 +5,23 @@ It must never evaluate a query in this process, and never let one stranger's que
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
-import os
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from federation.engines import QueryAnswer, QueryLimits
-from federation.engines.query_worker import ASK, CHUNK, DONE, FRAME, READY, receive
+from federation.engines.query_process import START_SECONDS, Died, NeverBegun, Worker
+from federation.engines.query_worker import DONE
 from federation.errors import EngineUnavailable, QueryRejected
 
 Newest = Callable[[], tuple[Path, int] | None]
 
-_START_SECONDS: Final = 20.0  # a loaded machine starts a worker in well under this; more means that it cannot start
 _WAIT_SECONDS: Final = 5.0  # how long a query waits for a free worker before it is told that the pool is busy
 _CHECKPOINT_TRIES: Final = 3  # a checkpoint may be removed between its choice and its opening
 _RESTART_PAUSE: Final = 1.0  # between attempts while workers cannot start (no memory, no processes)
@@ -34,110 +29,12 @@ _RESTART_PAUSE: Final = 1.0  # between attempts while workers cannot start (no m
 _log = logging.getLogger(__name__)
 
 
-class _Died(Exception):  # noqa: N818 - an event, sorted by _autopsy
-    """The worker is gone, or has broken the protocol."""
-
-
-class _Worker:
-    """One child process and the socket to it. Used by one thread at a time."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._channel = ours
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "federation.engines.query_worker", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                env={
-                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                    "RUST_BACKTRACE": "0",
-                    "MALLOC_ARENA_MAX": "2",
-                },
-                cwd="/",
-            )
-        except OSError:
-            ours.close()
-            self._errors.close()
-            raise
-        finally:
-            theirs.close()
-        try:
-            ready = self._receive(time.monotonic() + _START_SECONDS)
-        except (_Died, TimeoutError) as error:
-            said = self.last_words()
-            self.discard()
-            raise OSError(f"a query worker does not start: {said or type(error).__name__}") from error
-        self.confinement: dict[str, Any] = json.loads(ready[1]) if ready[0] == READY else {}
-
-    @property
-    def alive(self) -> bool:
-        return self.process.poll() is None
-
-    def ask(self, request: Mapping[str, Any], deadline: float) -> tuple[bytes, bytes, dict[str, Any]]:
-        """Send one request and collect its answer: body, kind of the last frame, its content.
-
-        Raises TimeoutError at ``deadline`` (monotonic seconds), _Died.
-        """
-        payload = json.dumps(request).encode()
-        try:
-            self._channel.settimeout(_left(deadline))
-            self._channel.sendall(FRAME.pack(ASK, len(payload)) + payload)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise _Died from error
-        body = bytearray()
-        while True:
-            kind, content = self._receive(deadline)
-            if kind != CHUNK:
-                return bytes(body), kind, json.loads(content)
-            body += content
-
-    def _receive(self, deadline: float) -> tuple[bytes, bytes]:
-        try:
-            self._channel.settimeout(_left(deadline))
-            frame = receive(self._channel)
-        except ConnectionResetError as error:
-            raise _Died from error
-        if frame is None:
-            raise _Died
-        return frame
-
-    def exit_signal(self) -> int:
-        """Signal that ended the process that has just gone; 0 if it ended by itself."""
-        try:
-            return max(0, -self.process.wait(timeout=2))
-        except subprocess.TimeoutExpired:
-            return 0
-
-    def last_words(self) -> str:
-        """The end of what it wrote to its standard error."""
-        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 500))
-        return self._errors.read().decode("utf-8", "replace").strip()
-
-    def discard(self) -> None:
-        """Kill it if it still runs, and let go of everything."""
-        self.process.kill()
-        self._channel.close()
-        self.process.wait()
-        self._errors.close()
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 class _Turn:
     """One query that waits for a worker."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
-        self.worker: _Worker | None = None
+        self.worker: Worker | None = None
 
 
 class QueryPool:
@@ -164,10 +61,10 @@ class QueryPool:
         self._base = base
         self._wait_seconds = wait_seconds
         self._lock = threading.Condition()
-        self._idle: deque[_Worker] = deque()
+        self._idle: deque[Worker] = deque()
         self._turns: deque[_Turn] = deque()
-        self._busy: set[_Worker] = set()
-        self._corpses: deque[_Worker] = deque()
+        self._busy: set[Worker] = set()
+        self._corpses: deque[Worker] = deque()
         self._closed = False
         self._failure: str | None = None
         # Workers die with the thread that started them (PR_SET_PDEATHSIG), so one thread of the pool's life starts all.
@@ -209,7 +106,7 @@ class QueryPool:
                 raise _rejection(done, limits)
         raise EngineUnavailable("The checkpoint of the store cannot be read.")
 
-    def warm(self, timeout: float = _START_SECONDS) -> None:
+    def warm(self, timeout: float = START_SECONDS) -> None:
         """Wait until all workers stand ready. Raises EngineUnavailable if they do not in time."""
         with self._lock:
             ready = self._lock.wait_for(lambda: self._missing() <= 0 or self._closed, timeout)
@@ -242,6 +139,12 @@ class QueryPool:
         self._keeper.join()
 
     def _run(self, request: Mapping[str, Any], limits: QueryLimits) -> tuple[bytes, bytes, dict[str, Any]]:
+        for _ in range(self._processes):
+            with contextlib.suppress(NeverBegun):
+                return self._run_once(request, limits)
+        raise EngineUnavailable("The query workers keep dying.")
+
+    def _run_once(self, request: Mapping[str, Any], limits: QueryLimits) -> tuple[bytes, bytes, dict[str, Any]]:
         worker = self._acquire()
         healthy = False
         try:
@@ -249,13 +152,15 @@ class QueryPool:
             healthy = not done.pop("retired", False)
         except TimeoutError:
             raise QueryRejected("timeout", f"The query was stopped after {limits.seconds:g} s.") from None
-        except _Died:
+        except NeverBegun:
+            raise
+        except Died:
             raise self._autopsy(worker, limits) from None
         finally:
             self._release(worker, healthy)
         return body, kind, done
 
-    def _autopsy(self, worker: _Worker, limits: QueryLimits) -> QueryRejected | EngineUnavailable:
+    def _autopsy(self, worker: Worker, limits: QueryLimits) -> QueryRejected | EngineUnavailable:
         """Say why a worker died under a query: who must act?"""
         ended_by = worker.exit_signal()
         if self._closed:
@@ -267,7 +172,7 @@ class QueryPool:
         _log.warning("a query worker died (signal %s): %s", ended_by, worker.last_words())
         return EngineUnavailable("The process that ran the query has gone. Ask again.")
 
-    def _acquire(self) -> _Worker:
+    def _acquire(self) -> Worker:
         deadline = time.monotonic() + self._wait_seconds
         while True:
             worker = self._next_worker(deadline)
@@ -275,7 +180,7 @@ class QueryPool:
                 return worker
             self._release(worker, healthy=False)  # it died while idle: nobody's query is lost
 
-    def _next_worker(self, deadline: float) -> _Worker:
+    def _next_worker(self, deadline: float) -> Worker:
         with self._lock:
             self._refuse_if_closed()
             if self._idle and not self._turns:
@@ -298,7 +203,7 @@ class QueryPool:
         if self._closed:
             raise EngineUnavailable("The query service is stopping.")
 
-    def _release(self, worker: _Worker, healthy: bool) -> None:
+    def _release(self, worker: Worker, healthy: bool) -> None:
         if not healthy:
             worker.process.kill()  # at once: reaping it can wait for the keeper
         with self._lock:
@@ -338,7 +243,7 @@ class QueryPool:
 
     def _start_one(self) -> None:
         try:
-            worker = _Worker()
+            worker = Worker()
         except OSError as error:
             with self._lock:
                 self._failure = str(error)
@@ -353,7 +258,7 @@ class QueryPool:
             self._serve_turns()
             self._lock.notify_all()
 
-    def _bury_all(self, corpses: list[_Worker]) -> None:
+    def _bury_all(self, corpses: list[Worker]) -> None:
         with self._lock:
             self._lock.wait_for(lambda: not self._busy, _WAIT_SECONDS)
             corpses += [*self._corpses, *self._idle, *self._busy]

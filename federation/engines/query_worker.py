@@ -54,7 +54,7 @@ _HINTS = (
 _POSITION = re.compile(r"error at (\d+):(\d+)")
 
 
-class TooLarge(Exception):  # noqa: N818 - a limit, not a fault
+class TooLarge(Exception):
     """The result has more rows or bytes than allowed; ``what`` is ``rows`` or ``bytes``."""
 
     def __init__(self, what: str) -> None:

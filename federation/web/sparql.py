@@ -103,7 +103,7 @@ def _result(asked: Asked) -> Response:
     if stable and _etag(site().platform.reader.seq, asked, media_type) in request.if_none_match:
         return _not_modified(site().platform.reader.seq, asked, media_type)
     cut = page and form in ("SELECT", "CONSTRUCT")
-    sent = with_limit(query, _PAGE_ROWS) if cut else query
+    sent = with_limit(query, _page_rows()) if cut else query
     with _clients().admit(request.remote_addr or ""):
         answer = run(
             SparqlRequest(sent, {kind: written}, asked.default_graphs, asked.named_graphs),
@@ -154,9 +154,9 @@ def _page(
         limits=describe_limits(_limits())[lang],
         examples=_examples(),
         table=shown,
-        most=_PAGE_ROWS,
+        most=_page_rows(),
         tabular=answer is not None and answer.kind == "bindings",
-        limited=limited and shown is not None and len(shown.rows) >= _PAGE_ROWS,
+        limited=limited and shown is not None and len(shown.rows) >= _page_rows(),
         error=error,
         action=url_for("sparql.endpoint"),
         permalink=_permalink(asked) if asked.query else None,
@@ -246,6 +246,10 @@ def _common_headers(response: Response) -> Response:
     response.headers["Carrefour-Max-Rows"] = str(limits.rows)
     response.vary.update(("Accept", "Accept-Language"))
     return response
+
+
+def _page_rows() -> int:
+    return min(_PAGE_ROWS, site().platform.settings.query_rows)
 
 
 def _limits() -> QueryLimits:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class TooMany(Exception):  # noqa: N818 - a limit, not a fault
+class TooMany(Exception):
     """This client has its full number of queries running or waiting (429)."""
 
 
