@@ -103,11 +103,6 @@ class Catalogue:
             return None
         return Content(iri, triples, iri, tuple(self._reader.describe([iri]).get(iri, ())))
 
-    def replaced_by(self, iri: str) -> str | None:
-        """The project that a merged one has become part of."""
-        content = self.thing(iri)
-        return one_iri(by_subject(content.triples).get(iri, {}), DCTERMS + "isReplacedBy") if content else None
-
     def records_of(self, project: Content) -> list[str]:
         """IRIs of the records that a merged project comes from."""
         own = by_subject(project.triples).get(project.root, {})

@@ -136,7 +136,7 @@ def concept(scheme: str, name: str) -> Response:
             path=path,
             formats=DATA,
             count=_count(scheme, known),
-            filterable=scheme == "theme",
+            filterable=known.scheme == BASE + "theme/",
             is_domain=bool(known.narrower),
         )
 
@@ -145,8 +145,8 @@ def concept(scheme: str, name: str) -> Response:
 
 def _count(scheme: str, known: Concept) -> int | None:
     facet = _FACETS.get(scheme)
-    if facet is None:
-        return None
+    if facet is None or known.scheme != f"{BASE}{scheme}/":
+        return None  # frozen lists of the past are not searched by
     found = site().platform.search.search(SearchRequest(facets=(facet,), limit=0, seed=today()))
     return found.facets[facet].get(known.code, 0)
 

@@ -60,10 +60,11 @@ def project_thing(name: str) -> Response:
     """A project is not a document: 303 to the one that suits the client."""
     pid, form = split(name, DATA)
     iri = iri_of(f"/id/projet/{pid}")
-    if gone := _gone_or_merged(iri, f"/id/projet/{pid}", form):
-        return gone
-    if catalogue().thing(iri) is None:
-        raise NotFound
+    content = catalogue().thing(iri)
+    if content is None:
+        return _gone(iri, f"/id/projet/{pid}", form)
+    if survivor := _survivor(content, f"/id/projet/{pid}", form):
+        return survivor
     return see_other(f"/projet/{pid}", form or choose([*DATA, HTML], JSONLD, f"/projet/{pid}"))
 
 
@@ -72,11 +73,11 @@ def project(name: str) -> Response:
     """The page of a project, and its data under suffixes."""
     pid, form = split(name, DATA)
     iri = iri_of(f"/id/projet/{pid}")
-    if gone := _gone_or_merged(iri, f"/projet/{pid}", form):
-        return gone
     content = catalogue().thing(iri)
     if content is None:
-        raise NotFound
+        return _gone(iri, f"/projet/{pid}", form)
+    if survivor := _survivor(content, f"/projet/{pid}", form):
+        return survivor
     path = f"/projet/{pid}"
     records = catalogue().records_of(content)
     lines = catalogue().lines(records)
@@ -96,16 +97,24 @@ def project(name: str) -> Response:
     return negotiated(content, path, form, DATA, html, preferred=HTML, links=links)
 
 
-def _gone_or_merged(iri: str, path: str, form: Format | None) -> Response | None:
-    survivor = catalogue().replaced_by(iri)
+def _survivor(content: Content, path: str, form: Format | None) -> Response | None:
+    """301 to the project that this one has become part of; None if it is itself."""
+    survivor = one_iri(by_subject(content.triples).get(content.root, {}), DCTERMS + "isReplacedBy")
     if survivor is not None and survivor.startswith(site().base + "/id/projet/"):
         pid = survivor.rpartition("/")[2]
         start = path.rpartition("/")[0]
         suffix = f".{form.suffix}" if form is not None and form is not HTML else ""
         target = project_path(pid) if start == "/projet" and not suffix else href(f"{start}/{pid}{suffix}")
         return moved(target)
+    return None
+
+
+def _gone(iri: str, path: str, form: Format | None) -> Response:
+    """410 for what was withdrawn. Raises NotFound for what never was."""
     withdrawn = site().platform.ledger.withdrawn(iri)
-    return tombstone(iri, path, form, withdrawn) if withdrawn is not None else None
+    if withdrawn is None:
+        raise NotFound
+    return tombstone(iri, path, form, withdrawn)
 
 
 def tombstone(iri: str, path: str, form: Format | None, when: datetime) -> Response:
@@ -137,12 +146,9 @@ def record(partner: str, name: str) -> Response:
     key, form = split(name, RECORD_DATA)
     path = f"/records/{partner}/{key}"
     iri = iri_of(path)
-    withdrawn = site().platform.ledger.withdrawn(iri)
-    if withdrawn is not None:
-        return tombstone(iri, path, form, withdrawn)
     content = catalogue().record(iri)
     if content is None:
-        raise NotFound
+        return _gone(iri, path, form)
     line = catalogue().lines([iri])[iri]
     project_iri = catalogue().project_of(iri)
     links: list[Link] = [(licence, "license", None) for licence in [line.licence] if licence]

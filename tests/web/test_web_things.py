@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pyoxigraph as ox
 import pytest
 from flask.testing import FlaskClient
-from sample_commons import BASE, RUN
+from sample_commons import BASE, RUN, Sample
 
 TYPES = {
     "jsonld": "application/ld+json",
@@ -176,6 +177,30 @@ def test_a_withdrawn_thing_leaves_a_tombstone(client: FlaskClient, path: str) ->
         assert (response.status_code, response.mimetype) == (410, media_type), suffix
         assert b"Tombstone" in response.data
         assert b"2026-01-05T10:00:00+00:00" in response.data
+
+
+def test_a_living_thing_is_never_a_tombstone(client: FlaskClient, platform: Sample) -> None:
+    """A project that loses one of its records, or a record that came back, is served: what is in the store lives."""
+    living = {
+        f"{BASE}/id/projet/p1": datetime(2026, 1, 1, tzinfo=UTC),
+        f"{BASE}/records/avise/123": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    platform.ledger.gone |= living
+
+    codes = [client.get(path).status_code for path in ("/id/projet/p1", "/projet/p1", "/records/avise/123")]
+
+    for iri in living:
+        del platform.ledger.gone[iri]
+    assert codes == [303, 200, 200]
+
+
+def test_frozen_lists_are_pages_without_a_search(client: FlaskClient) -> None:
+    """A concept of the 2018 list has its page and its data, but no count and no filter."""
+    page = client.get("/theme/cis2018/pubics_youth", headers={"Accept": BROWSER})
+
+    assert page.status_code == 200
+    assert b"/projets?" not in page.data
+    assert client.get("/theme/cis2018/pubics_youth.ttl").status_code == 200
 
 
 @pytest.mark.parametrize(
