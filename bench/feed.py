@@ -12,21 +12,71 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = "https://w3id.org/carrefour/context/v1.jsonld"
-THEMES = "AGR AME BIO CIT CLI COH CUL DEC DRO EAU ECO EDU EMP ENE FOR HAB INS LOI MOB NUM SAN SER SPO TOU URB".split()
-STATUSES = "idea build pilot running spreading ended".split()
-AUDIENCES = "ALL HAN JEU SEN ENF FAM DEM PRE RUR".split()
-TOWNS = [
-    ("63100", "Clermont-Ferrand", "63113", 45.7797, 3.0863),
-    ("59100", "Roubaix", "59512", 50.6927, 3.1778),
-    ("72000", "Le Mans", "72181", 48.0061, 0.1996),
-    ("51100", "Reims", "51454", 49.2583, 4.0317),
-    ("33000", "Bordeaux", "33063", 44.8378, -0.5792),
-    ("35550", "Pipriac", "35219", 47.8103, -1.9461),
-    ("63300", "Thiers", "63430", 45.8564, 3.5476),
-    ("14460", "Colombelles", "14167", 49.2069, -0.2944),
+THEMES = [
+    "AGR",
+    "AME",
+    "BIO",
+    "CIT",
+    "CLI",
+    "COH",
+    "CUL",
+    "DEC",
+    "DRO",
+    "EAU",
+    "ECO",
+    "EDU",
+    "EMP",
+    "ENE",
+    "FOR",
+    "HAB",
+    "INS",
+    "LOI",
+    "MOB",
+    "NUM",
+    "SAN",
+    "SER",
+    "SPO",
+    "TOU",
+    "URB",
 ]
-NOUNS = "jardin garage épicerie atelier café crèche ressourcerie ferme cantine fabrique maison bibliothèque".split()
-ADJECTIVES = "solidaire partagé coopératif mobile numérique citoyen rural intergénérationnel éphémère ouvert".split()
+STATUSES = ["idea", "build", "pilot", "running", "spreading", "ended"]
+AUDIENCES = ["ALL", "HAN", "JEU", "SEN", "ENF", "FAM", "DEM", "PRE", "RUR"]
+TOWNS = [
+    ("63100", "Clermont-Ferrand", "63113"),
+    ("59100", "Roubaix", "59512"),
+    ("72000", "Le Mans", "72181"),
+    ("51100", "Reims", "51454"),
+    ("33000", "Bordeaux", "33063"),
+    ("35550", "Pipriac", "35219"),
+    ("63300", "Thiers", "63430"),
+    ("14460", "Colombelles", "14167"),
+]
+NOUNS = [
+    "jardin",
+    "garage",
+    "épicerie",
+    "atelier",
+    "café",
+    "crèche",
+    "ressourcerie",
+    "ferme",
+    "cantine",
+    "fabrique",
+    "maison",
+    "bibliothèque",
+]
+ADJECTIVES = [
+    "solidaire",
+    "partagé",
+    "coopératif",
+    "mobile",
+    "numérique",
+    "citoyen",
+    "rural",
+    "intergénérationnel",
+    "éphémère",
+    "ouvert",
+]
 SENTENCES = [
     "Une équipe d'habitants s'est réunie pour répondre à un besoin que personne ne couvrait sur le territoire.",
     "Le projet associe la commune, deux associations et une entreprise d'insertion du bassin de vie.",
@@ -42,7 +92,7 @@ SENTENCES = [
 def record(i: int) -> dict[str, Any]:
     """Project ``i`` as a partner would publish it."""
     rng = random.Random(i)
-    postcode, town, insee, lat, lon = TOWNS[i % len(TOWNS)]
+    postcode, town, insee = TOWNS[i % len(TOWNS)]
     text = ""
     while len(text) < 590:
         text += rng.choice(SENTENCES) + " "
@@ -58,14 +108,10 @@ def record(i: int) -> dict[str, Any]:
         "status": rng.choice(STATUSES),
         "audience": rng.sample(AUDIENCES, rng.randint(0, 2)),
         "startYear": str(rng.randint(1995, 2025)),
-        "url": f"https://projet-{i}.example/",
-        "keywords": [f"mot {rng.randint(1, 400)}", f"idée {rng.randint(1, 400)}"],
+        "keywords": [f"mot {rng.randint(1, 400)}"],
         "location": [
             {
                 "type": "Place",
-                "name": town,
-                "latitude": round(lat + rng.uniform(-0.02, 0.02), 6),
-                "longitude": round(lon + rng.uniform(-0.02, 0.02), 6),
                 "codeINSEE": insee,
                 "address": {"postalCode": postcode, "addressLocality": town, "addressCountry": "FR"},
             }
@@ -103,7 +149,7 @@ profile = "carrefour"
 licence = "https://creativecommons.org/licenses/by/4.0/"
 lang = "fr"
 [limits]
-bytes = 4000000000
+bytes = 2000000000
 records = 2000000
 """,
         "utf-8",

@@ -26,6 +26,7 @@ SEVERITIES = {
 }
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
+SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 
 
 def run_line(report: RunReport, lang: str) -> str:
@@ -43,47 +44,66 @@ def count_line(counts: Counts, lang: str) -> str:
     """The account of the rows, in words; zero parts are left out."""
     fr = lang == "fr"
     tiers = f"{counts.essential} Essential, {counts.basic} Basic, {counts.full} Full"
-    parts = [f"{counts.read} " + ("lues" if fr else "read")]
-    accepted = "acceptées" if fr else "accepted"
+    parts = [f"{counts.read} " + (("lues" if counts.read > 1 else "lue") if fr else "read")]
+    accepted = ("acceptées" if counts.accepted > 1 else "acceptée") if fr else "accepted"
     detail = f" ({tiers})" if counts.essential + counts.basic + counts.full else ""
     parts.append(f"{counts.accepted} {accepted}{detail}")
     optional = [
-        (counts.held, "retenues (la dernière bonne version reste)" if fr else "held (the last good version stays)"),
-        (counts.rejected, "rejetées" if fr else "rejected"),
-        (counts.excluded, "écartées par la source" if fr else "left out by the source"),
-        (counts.merged, "lignes jointes" if fr else "rows joined"),
-        (counts.missing, "absentes" if fr else "missing"),
+        (counts.held, "retenue{s} (la dernière bonne version reste)", "held (the last good version stays)"),
+        (counts.rejected, "rejetée{s}", "rejected"),
+        (counts.excluded, "écartée{s} par la source", "left out by the source"),
+        (counts.merged, "ligne{s} jointe{s} à une autre", "joined to another row"),
+        (counts.missing, "absente{s}", "missing"),
     ]
-    parts += [f"{number} {word}" for number, word in optional if number]
+    parts += [
+        f"{n} {(french if fr else english).format(s='s' if n > 1 else '')}" for n, french, english in optional if n
+    ]
     parts.append(f"+{counts.new} ~{counts.changed} ={counts.unchanged}")
     return ", ".join(parts)
 
 
 def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = None) -> list[str]:
-    """Findings grouped by severity, rule and field; each group with its number, an example and its rows."""
+    """Findings grouped by severity, rule and field; each group with its number, an example and its rows.
+
+    With a ``limit``, hints that a field is missing are only counted: there are many, and a preview shows them all.
+    """
     groups: dict[tuple[int, str, str], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((ORDER.index(finding.severity), finding.rule, finding.field or ""), []).append(finding)
-    ordered = sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0]))
-    lines = [_group_line(group, lang) for _, group in ordered[:limit]]
-    if limit is not None and len(ordered) > limit:
-        rest = len(ordered) - limit
-        lines.append(f"  … {rest} autres sortes de constats" if lang == "fr" else f"  … {rest} more kinds of findings")
+    ordered = [group for _, group in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0]))]
+    if limit is None:
+        return [_group_line(group, lang) for group in ordered]
+    shown = [group for group in ordered if group[0].severity is not Severity.INFO or group[0].rule in SPOKEN][:limit]
+    lines = [_group_line(group, lang) for group in shown]
+    if rest := len(ordered) - len(shown):
+        more = (
+            f"  … et {rest} sortes de conseils : carrefour preview"
+            if lang == "fr"
+            else f"  … and {rest} kinds of hints: carrefour preview"
+        )
+        lines.append(more)
     return lines
 
 
 def _group_line(group: Sequence[Finding], lang: str) -> str:
     first = group[0]
-    places = ", ".join(list(dict.fromkeys(item.where for item in group if item.where))[:MAX_PLACES])
-    head = f"  {SEVERITIES[lang][first.severity]} ({len(group)})"
+    seen = list(dict.fromkeys(item.where for item in group if item.where))
+    places = ", ".join(_short(where) for where in seen[:MAX_PLACES])
+    head = f"  {SEVERITIES[lang][first.severity]} ({sum(item.count for item in group)})"
     field = ""
     if first.field:
         field = f" champ « {first.field} »" if lang == "fr" else f' field "{first.field}"'
     value = f" [{first.value}]" if first.value else ""
-    more = " …" if len({item.where for item in group}) > MAX_PLACES else ""
+    more = " …" if len(seen) > MAX_PLACES else ""
     message = first.message.get(lang) or next(iter(first.message.values()), first.rule)
     separator = " :" if lang == "fr" else ":"
     return f"{head}{field}{separator} {message}{value}" + (f" ({places}{more})" if places else "")
+
+
+def _short(where: str) -> str:
+    """An IRI by its end, which tells records apart."""
+    parts = [part.rpartition("/")[2] if "://" in part else part for part in where.split(", ")]
+    return ", ".join(parts)
 
 
 def finding_values(finding: Finding) -> dict[str, Any]:

@@ -88,13 +88,13 @@ def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
         for batch in _batches(_planned(run, reading, report)):
             _apply(run, batch)
             progress("harvest", run.planner.counts(False).read, None)
-        run.account.add("", [replace(found, where=source.url) for found in reading.findings])
+        run.account.add("", [replace(found, where=source.id) for found in reading.findings])
         whole = reading.whole and source.coverage is Coverage.COMPLETE
         missing = run.planner.missing() if whole else None
         counts = run.planner.counts(whole)
         report = replace(report, counts=counts, state=end_state(counts, reading.whole))
     except (PartnerError, PeerError, ConfigError) as error:
-        run.account.add(source.url, [_failure(error, source)])
+        run.account.add("", [_failure(error, source)])
         counts = run.planner.counts(False)
         state = RunState.INCOMPLETE if counts.accepted else RunState.FAILED
         report = replace(report, state=state, counts=counts, message=str(error))
@@ -184,7 +184,7 @@ def _item(planned: Planned) -> Item | None:
 
 def _failure(error: CarrefourError, source: Source) -> Finding:
     text = getattr(error, "text", None) or {"fr": str(error), "en": str(error)}
-    return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, text, where=source.url)
+    return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, text, where=source.id)
 
 
 def _finish(run: _Run, report: RunReport, missing: list[str] | None) -> RunReport:

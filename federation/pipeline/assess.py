@@ -20,7 +20,7 @@ from federation.vocabulary import Vocabulary, load
 INFO = "<http://www.w3.org/ns/shacl#Info>"
 SMALL = 500  # rows; below it, starting processes costs more than it saves
 CHUNK = 200  # rows sent to a worker at once: large enough to make the transport cheap, small enough to stream
-AHEAD = 3  # chunks in flight per worker: bounds memory
+AHEAD = 12  # chunks in flight per worker: enough to work on while a batch is written, few enough to bound memory
 
 
 class Assessor:

@@ -40,6 +40,7 @@ def open_feed(source: Source, body: Fetched, settings: Settings, vocabulary: Voc
         sheet=source.records.sheet,
         separator=source.records.separator,
         encoding=source.records.encoding,
+        header=source.records.header,
         contexts=vocabulary.contexts,
         base_url=body.final_url if remote else f"{settings.base_url}/sources/{source.id}",
         max_records=source.limits.records,

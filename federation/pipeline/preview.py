@@ -58,7 +58,7 @@ def preview(
         record = planned.outcome.record
         if len(sample) < SAMPLE and record is not None and planned.step in {Step.NEW, Step.CHANGED}:
             sample.append(record)
-    account.add("", [replace(found, where=source.url) for found in reading.findings])
+    account.add("", [replace(found, where=source.id) for found in reading.findings])
     counts = planner.counts(reading.whole and source.coverage is Coverage.COMPLETE)
     report = RunReport(
         "preview", source.id, source.partner.slug, end_state(counts, reading.whole), now, now, counts, account.all(),
