@@ -235,6 +235,15 @@ def test_a_text_keeps_its_language(client: FlaskClient) -> None:
     assert any("Échanger des semences" in text_of(element) for element in french)
 
 
+def test_other_languages_of_a_text_are_folded(client: FlaskClient) -> None:
+    """Of a text in two languages the page shows its own; the other one unfolds, marked with its language."""
+    page = tree(client, "/projet/p1", 200)
+
+    folded = [detail for detail in page.iter("details") if text_of(detail.find("summary")) == "In English"]
+    assert [text_of(detail) for detail in folded] == ["In EnglishSeed swap"]
+    assert folded[0].find("summary").get("lang") == "en"
+
+
 def test_the_page_holds_schema_org(client: FlaskClient) -> None:
     """schema.org JSON-LD for search engines, unable to close its element, with nobody's javascript: address."""
     page = tree(client, "/projet/p1", 200)
