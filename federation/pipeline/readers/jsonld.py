@@ -6,8 +6,10 @@ context that is not pinned.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,30 +19,38 @@ from federation.model import Finding, RawRecord, Severity
 from federation.pipeline.readers.json_parser import parse
 from federation.pipeline.readers.json_reader import row_problem, select
 from federation.pipeline.readers.jsonld_fast import DEPTH, EMPTY, CompiledContext, Declined, FastReader, TooDeep
+from federation.pipeline.readers.jsonld_limits import JSON_DEPTH, check_size, json_depth
 from federation.pipeline.readers.jsonld_process import Answer, FullProcessor
 from federation.pipeline.readers.jsonld_rows import Names, References, Row, RowBuilder
 from federation.pipeline.readers.reading import Reading, ReadOptions, UnreadableFeed, rejected, remark, too_many
 
-_CONTEXT_TERMS = 2_000
-_CONTEXT_BYTES = 256 * 1024
-"""Limits of an inline context; the largest published one of a network, ActivityStreams, has 180 terms."""
-
 _CONTEXTS = 50
 """Different contexts in one document that are compiled; nodes under further ones go to the full processor."""
 
-_JSON_DEPTH = 2 * DEPTH + 6
 _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """One node to read: its number in the feed, the contexts around it, and a document that says the same alone."""
+    """One node to read: its number in the feed and the contexts it stands under.
+
+    ``outer``: None if ``given`` is a document of its own, else the contexts of the document in whose graph it stands.
+    ``node`` is ``given`` without ``@context``. ``whole``: the node has graphs that could not be taken apart.
+    """
 
     number: int
     node: dict[str, Any]
     contexts: tuple[Any, ...]
-    document: dict[str, Any]
+    given: dict[str, Any]
+    outer: tuple[Any, ...] | None = None
     whole: bool = False
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """A document that says the same of this node alone."""
+        if self.outer is None:
+            return self.given
+        return {"@context": list(self.outer), "@graph": [self.given]}
 
 
 def read_jsonld(body: bytes, options: ReadOptions) -> Reading:
@@ -53,9 +63,22 @@ def read_jsonld(body: bytes, options: ReadOptions) -> Reading:
     if parsed.document is None:
         return Reading("json-ld", iter(()), parsed.findings)
     work = _Work(options)
-    items = work.rows(parsed.document)
+    with _collector_paused():
+        items = work.rows(parsed.document)
     parsed.findings += work.findings
     return Reading("json-ld", items, parsed.findings)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the search for reference cycles: rows have none, and looking for them doubles the time of reading."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 class _Work:
@@ -120,12 +143,11 @@ class _Work:
         if node:
             units.append(_Unit(number, node, contexts, {**node, "@context": list(contexts)}))
         for member in members if isinstance(members, list) else [members]:
-            alone = {"@context": list(contexts), "@graph": [member]}
-            inner = (*contexts, *_contexts(member)) if isinstance(member, dict) else contexts
-            plain = member
+            inner, plain = contexts, member
             if isinstance(member, dict) and "@context" in member:
+                inner = (*contexts, *_contexts(member))
                 plain = {key: value for key, value in member.items() if key != "@context"}
-            units.append(_Unit(len(units) + 1, plain, inner, alone))
+            units.append(_Unit(len(units) + 1, plain, inner, member, contexts))
 
     def _compile(self, contexts: list[tuple[Any, ...]]) -> None:
         """Compile contexts that are new, once each, in one call of the child."""
@@ -136,7 +158,7 @@ class _Work:
                 if not each:
                     self._readers[key] = self._reader(EMPTY)
                 elif len(self._readers) + len(new) < _CONTEXTS:
-                    _check_size(each)
+                    check_size(each)
                     new[key] = each
         answers = self._processor.compile([list(each) for each in new.values()])
         for key, answer in zip(new, answers, strict=True):
@@ -152,13 +174,13 @@ class _Work:
             return problem
         reader = self._readers.get(_key(unit.contexts))
         if reader is None or unit.whole:
-            return None if _depth(unit.document) <= _JSON_DEPTH else _too_deep(unit)
+            return None if json_depth(unit.document) <= JSON_DEPTH else _too_deep(unit)
         if not isinstance(reader, FastReader):
             return _rejected(unit, reader)
         try:
             row = reader.row(unit.node)
         except Declined:
-            return None if _depth(unit.document) <= _JSON_DEPTH else _too_deep(unit)
+            return None if json_depth(unit.document) <= JSON_DEPTH else _too_deep(unit)
         except TooDeep:
             return _too_deep(unit)
         return [] if row is None else [row]
@@ -259,47 +281,6 @@ def _key(contexts: tuple[Any, ...]) -> bytes:
     if len(contexts) == 1 and isinstance(contexts[0], str):
         return contexts[0].encode()
     return orjson.dumps(contexts) if contexts else b""
-
-
-def _check_size(contexts: tuple[Any, ...]) -> None:
-    inline = [context for context in contexts if not isinstance(context, str)]
-    if _depth(inline) > DEPTH or len(orjson.dumps(inline)) > _CONTEXT_BYTES or _terms(inline) > _CONTEXT_TERMS:
-        raise UnreadableFeed(
-            "context-too-large",
-            f"Le `@context` du document dépasse {_CONTEXT_TERMS} termes, {_CONTEXT_BYTES // 1024} Kio ou {DEPTH} "
-            "niveaux : "
-            "il est refusé. Réduisez-le aux termes employés.",
-            f"The document's `@context` exceeds {_CONTEXT_TERMS} terms, {_CONTEXT_BYTES // 1024} KiB or {DEPTH} "
-            "levels: "
-            "it is refused. Reduce it to the terms in use.",
-        )
-
-
-def _terms(contexts: Any) -> int:
-    count, stack = 0, [contexts]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, dict):
-            count += len(value)
-            stack += value.values()
-        elif isinstance(value, list):
-            stack += value
-    return count
-
-
-def _depth(document: Any) -> int:
-    """Count levels of objects and lists without recursion; stops counting one past what is allowed."""
-    depth, level = 0, [document]
-    while level and depth <= _JSON_DEPTH:
-        level = [
-            inner
-            for value in level
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
-            if isinstance(inner, dict | list)
-        ]
-        depth += 1
-    return depth
 
 
 def _where(unit: _Unit) -> str:

@@ -77,8 +77,10 @@ class Processor:
     def _compiled(self, context: Any) -> dict[str, Any]:
         initial = self._processor._get_initial_context(self._options)
         active = self._processor.process_context(initial, context, self._options)
+        parts = context if isinstance(context, list) else [context]
+        wrapped = any(isinstance(part, Mapping) and "@context" in part for part in parts)
         return {
-            "plain": not active.get("previousContext") and not active.get("@direction"),
+            "plain": not (wrapped or active.get("previousContext") or active.get("@direction")),
             "vocab": active.get("@vocab"),
             "has_base": "@base" in active,
             "base": active.get("@base"),

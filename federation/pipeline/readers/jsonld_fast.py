@@ -24,11 +24,11 @@ _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+-.]*|_):[^\s]*$")
 """What pyld takes for an absolute IRI, odd range and final line break included: both paths must agree."""
 
 
-class Declined(Exception):  # noqa: N818 - a signal between two paths, not a failure
+class Declined(Exception):
     """The node uses something that the fast path does not claim."""
 
 
-class TooDeep(Exception):  # noqa: N818 - becomes a finding about one row
+class TooDeep(Exception):
     """The node nests more than DEPTH levels."""
 
 
@@ -38,6 +38,9 @@ class _Use(Enum):
     TYPE = 2
     PROPERTY = 3
     DECLINE = 4
+
+
+_PROPERTY = _Use.PROPERTY
 
 
 class _Key(NamedTuple):
@@ -112,51 +115,60 @@ class FastReader:
         known = self._keys
         for key, value in node.items():
             how = known.get(key) or self._learn(key)
-            if how.use is _Use.PROPERTY:
-                if value is None:
+            use, name, coercion, language, _maps, _scoped = how
+            if use is not _PROPERTY:
+                self._keyword(row, how, key, value)
+                continue
+            if type(value) is str and coercion is None:
+                converted: Any = value if language is None else {"@value": value, "@language": language}
+            else:
+                converted = self._values(row, how, value, depth)
+                if converted is None:
                     continue
-                if type(value) is str and how.coercion is None:
-                    converted: Any = value if how.language is None else {"@value": value, "@language": how.language}
-                else:
-                    converted = self._values(row, how, value, depth)
-                    if converted is None:
-                        continue
-                if how.name in row:
-                    raise Declined  # two keys for one term: their values merge in an order the processor decides
-                row[how.name] = converted
-            elif how.use is not _Use.DROP:
-                self._keyword(row, how, value)
-            elif key not in self._terms:
-                self.dropped.add(key)
+            if name in row:
+                raise Declined  # two keys for one term: their values merge in an order the processor decides
+            row[name] = converted
         return row
 
-    def _keyword(self, row: Row, how: _Key, value: Any) -> None:
-        if how.use is _Use.ID and "@id" not in row and isinstance(value, str):
+    def _keyword(self, row: Row, how: _Key, key: str, value: Any) -> None:
+        if how.use is _Use.TYPE and "@type" not in row:
+            if isinstance(value, list):
+                types = [self._type(item) for item in value]
+                if types:
+                    row["@type"] = types if len(types) > 1 else types[0]
+            else:
+                row["@type"] = self._type(value)
+        elif how.use is _Use.ID and "@id" not in row and isinstance(value, str):
             row["@id"] = self._reference(value)
-        elif how.use is _Use.TYPE and "@type" not in row:
-            types = [self._type(item) for item in (value if isinstance(value, list) else [value])]
-            if types:
-                row["@type"] = types if len(types) > 1 else types[0]
+        elif how.use is _Use.DROP:
+            if key not in self._terms:
+                self.dropped.add(key)
         else:
             raise Declined
 
     def _values(self, row: Row, how: _Key, value: Any, depth: int) -> Any:
         """Convert the value of a property; None if nothing is left of it."""
-        if isinstance(value, dict) and how.maps:
+        if isinstance(value, list):
+            items = [item for item in [self._one(how, each, depth) for each in value] if item is not None]
+            if len(items) > 1:
+                return self._several(row, how, items)
+            one = items[0] if items else None
+        elif how.maps and isinstance(value, dict):
             items = _language_map(value, self._terms)
-        elif isinstance(value, list):
-            items = [item for item in (self._one(how, each, depth) for each in value) if item is not None]
+            return items if len(items) > 1 else items[0] if items else None
         else:
             one = self._one(how, value, depth)
-            items = [] if one is None else [one]
-        alone = len(items) == 1
+        if type(one) is _Iri:
+            one = str(one)
+            self._references.note(row, how.name, -1, one)
+        return one
+
+    def _several(self, row: Row, how: _Key, items: list[Any]) -> list[Any]:
         for position, item in enumerate(items):
             if type(item) is _Iri:
                 items[position] = iri = str(item)
-                self._references.note(row, how.name, -1 if alone else position, iri)
-        if not items:
-            return None
-        return items[0] if alone else items
+                self._references.note(row, how.name, position, iri)
+        return items
 
     def _one(self, how: _Key, value: Any, depth: int) -> Any:
         if isinstance(value, str):
@@ -208,7 +220,7 @@ class FastReader:
     def _type(self, value: Any) -> str:
         if not isinstance(value, str):
             raise Declined
-        name = self._types.get(value)
+        name = self._types.get(value)  # types are few, so they are kept
         if name is None:
             term = self._terms.get(value)
             iri = self._iri(value, vocab=True, relative=True)
@@ -218,6 +230,8 @@ class FastReader:
         return name
 
     def _reference(self, value: str) -> str:
+        if value.startswith(("https://", "http://")):
+            return value  # what _iri would say, sooner
         iri = self._iri(value, relative=True)
         if iri is None or iri.startswith("@"):
             raise Declined

@@ -35,7 +35,7 @@ PREFIXES: Mapping[str, str] = {
 """Prefixes of JSON-LD rows when the caller gives none; schema.org has none: its terms are bare keys."""
 
 
-class UnreadableFeed(PartnerError):  # noqa: N818 - reads as a sentence, like its siblings in errors.py
+class UnreadableFeed(PartnerError):
     """The feed cannot be read as a whole. ``rule`` groups such failures; ``text`` is the sentence in both languages."""
 
     def __init__(self, rule: str, fr: str, en: str) -> None:
