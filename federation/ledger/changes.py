@@ -64,6 +64,12 @@ class Changes:
             rows = tx.execute(select(change).where(change.c.record == record).order_by(change.c.seq)).all()
         return [_change(*row) for row in rows]
 
+    def of_project(self, project: str) -> list[Change]:
+        """What happened under the IRI of one merged project, oldest first."""
+        with self._database.read() as tx:
+            rows = tx.execute(select(change).where(change.c.project == project).order_by(change.c.seq)).all()
+        return [_change(*row) for row in rows]
+
     def last_seq(self, tx: Connection | None = None) -> int:
         """Number of the latest change; 0 if there is none."""
         with self._database.read(tx) as tx:

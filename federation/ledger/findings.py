@@ -25,6 +25,7 @@ class Findings:
                 "rule": item.rule,
                 "severity": item.severity.value,
                 "record": item.record,
+                "times": item.count,
                 "detail": {
                     "message": dict(item.message),
                     "where": item.where,
@@ -48,12 +49,13 @@ class Findings:
         with self._database.read() as tx:
             rows = tx.execute(query if limit is None else query.limit(limit)).all()
         return [
-            Finding(rule=row.rule, severity=Severity(row.severity), record=row.record, **row.detail) for row in rows
+            Finding(rule=row.rule, severity=Severity(row.severity), record=row.record, count=row.times, **row.detail)
+            for row in rows
         ]
 
     def by_rule(self, run: str) -> dict[tuple[str, Severity], int]:
         """How often each rule was broken in a run, most frequent first."""
-        count = func.count()
+        count = func.sum(finding.c.times)
         query = select(finding.c.rule, finding.c.severity, count).where(finding.c.run == run)
         query = query.group_by(finding.c.rule, finding.c.severity).order_by(count.desc(), finding.c.rule)
         with self._database.read() as tx:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, distinct, func, select, update
+from sqlalchemy import Connection, bindparam, delete, distinct, func, select, tuple_, update
 
 from federation.ledger.database import Database
 from federation.ledger.schema import record_state, restricted
@@ -144,18 +144,25 @@ class Records:
         with self._database.read() as tx:
             return tx.scalar(select(func.count(distinct(record_state.c.pid))).where(present)) or 0
 
-    def present(self) -> Iterable[RecordState]:
-        """Every record that is in the store, ordered by IRI, read in parts (for a rebuild)."""
-        after = ""
-        query = select(*_COLUMNS).where(record_state.c.state.in_([state.value for state in PRESENT]))
+    def by_project(self) -> Iterator[list[RecordState]]:
+        """The records that answer under each pid, withdrawn too; in order of pid, read in parts (to rebuild)."""
+        placed = (record_state.c.pid, record_state.c.record)
+        query = select(*_COLUMNS).where(record_state.c.pid.is_not(None)).order_by(*placed).limit(IN_LIST)
+        after = ("", "")
+        group: list[RecordState] = []
         while True:
             with self._database.read() as tx:
-                part = query.where(record_state.c.record > after).order_by(record_state.c.record).limit(IN_LIST)
-                rows = [RecordState._make(row) for row in tx.execute(part)]
+                rows = [RecordState._make(row) for row in tx.execute(query.where(tuple_(*placed) > after))]
+            for state in rows:
+                if group and state.pid != group[0].pid:
+                    yield group
+                    group = []
+                group.append(state)
             if not rows:
-                return
-            yield from rows
-            after = rows[-1].record
+                break
+            after = (str(rows[-1].pid), rows[-1].record)
+        if group:
+            yield group
 
 
 def in_parts(values: Iterable[str]) -> Iterable[list[str]]:

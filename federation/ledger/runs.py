@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,11 @@ from sqlalchemy.exc import IntegrityError
 
 from federation.errors import DataFolderBusy
 from federation.ledger.database import Database
-from federation.ledger.schema import run
+from federation.ledger.schema import journal, run
 from federation.ledger.times import from_text, to_text
 from federation.model import Counts, RunReport, RunState
 
+ENDED = tuple(state for state in RunState if state is not RunState.RUNNING)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -106,6 +107,14 @@ class Runs:
         with self._database.read() as tx:
             rows = tx.execute(select(run).order_by(run.c.started.desc(), run.c.id.desc()).limit(limit)).all()
         return [_report(row) for row in rows]
+
+    def that_wrote(self) -> Iterator[RunReport]:
+        """The ended runs that wrote to the public graph, oldest first."""
+        wrote = select(journal.c.run).distinct()
+        query = select(run).where(run.c.id.in_(wrote), run.c.state != RunState.RUNNING.value).order_by(run.c.id)
+        with self._database.read() as tx:
+            rows = tx.execute(query).all()
+        yield from map(_report, rows)
 
     def _already_running(self, source: str) -> str:
         running = self.last(source, [RunState.RUNNING])

@@ -54,6 +54,7 @@ source = Table(
     Column("file_hash", String(64)),
     Column("version", Integer, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("lang", String(35), nullable=False),
     Column("first_run", String(26)),
     Column("last_run", String(26)),
 )
@@ -132,6 +133,7 @@ finding = Table(
     Column("rule", Text, nullable=False),
     Column("severity", String(16), nullable=False),
     Column("record", _IRI, index=True),
+    Column("times", Integer, nullable=False),
     Column("detail", JSON, nullable=False),
 )
 
@@ -143,7 +145,7 @@ change = Table(
     Column("action", String(8), nullable=False),
     Column("record", _IRI, nullable=False, index=True),
     Column("digest", String(64), nullable=False),
-    Column("project", _IRI, nullable=False),
+    Column("project", _IRI, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
 

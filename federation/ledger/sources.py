@@ -22,7 +22,9 @@ class PartnerRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One feed of one partner. ``version`` counts the source files seen under this id; ``licence`` is an IRI."""
+    """One feed of one partner. ``version`` counts the source files seen under this id; ``licence`` is an IRI,
+    ``lang`` the language of its texts.
+    """
 
     id: str
     partner: str
@@ -34,6 +36,7 @@ class SourceRow:
     state: str = "live"
     first_run: str | None = None
     last_run: str | None = None
+    lang: str = "fr"
 
 
 class Sources:
@@ -60,6 +63,7 @@ class Sources:
                 "file_hash": what.file_hash,
                 "version": version,
                 "state": what.state,
+                "lang": what.lang,
             }
             tx.execute(self._database.upsert(source, keep=("first_run", "last_run")), values)
             stored = _one(tx, what.id)

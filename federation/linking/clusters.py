@@ -58,7 +58,7 @@ def partition(
             forest.join(link.a, link.b)
     for link in ordered:
         if members[link.a].live != members[link.b].live:
-            forest.join(link.a, link.b)
+            forest.lay_beside(*((link.a, link.b) if members[link.b].live else (link.b, link.a)))
     return forest.parts()
 
 
@@ -74,10 +74,20 @@ class _Forest:
             self._apart[decision.b].add(decision.a)
 
     def join(self, a: str, b: str, human: bool = False) -> None:
-        """Join the parts of two records unless something forbids it."""
+        """Join the parts of two live records unless something forbids it; a person's word may join one source's."""
         left, right = self._part[a], self._part[b]
-        if left is right or self._held_apart(left, right) or not (human or self._may_join(left, right)):
+        if left is right or self._held_apart(left, right):
             return
+        if human or self._live_sources(left).isdisjoint(self._live_sources(right)):
+            self._merge(left, right)
+
+    def lay_beside(self, withdrawn: str, live: str) -> None:
+        """Put a withdrawn record that stands alone to the part of a live one."""
+        left, right = self._part[withdrawn], self._part[live]
+        if len(left) == 1 and not self._held_apart(left, right):
+            self._merge(left, right)
+
+    def _merge(self, left: list[str], right: list[str]) -> None:
         small, large = sorted((left, right), key=len)
         large.extend(small)
         for record in small:
@@ -89,12 +99,6 @@ class _Forest:
 
     def _held_apart(self, left: list[str], right: list[str]) -> bool:
         return any(not self._apart[record].isdisjoint(right) for record in left if record in self._apart)
-
-    def _may_join(self, left: list[str], right: list[str]) -> bool:
-        of_left, of_right = self._live_sources(left), self._live_sources(right)
-        if not of_left or not of_right:  # a withdrawn record joins a project once, as long as it stands alone
-            return len(left if not of_left else right) == 1
-        return of_left.isdisjoint(of_right)
 
     def _live_sources(self, part: list[str]) -> set[str]:
         return {self._members[record].source for record in part if self._members[record].live}

@@ -114,6 +114,8 @@ class Planner:
 
     def _skip(self, outcome: Outcome, known: Known) -> Planned:
         key = str(outcome.key)
+        if key in self._accepted:
+            return Planned(_refuse(outcome, _repeated(outcome, key)), Step.REJECTED)
         self._seen.add(key)
         self._accepted.add(key)
         return Planned(replace(outcome, tier=Tier(known.tier)), Step.UNCHANGED)

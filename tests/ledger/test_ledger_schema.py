@@ -77,5 +77,5 @@ def test_a_ledger_that_is_no_database_is_said_plainly(tmp_path: Path) -> None:
     """A damaged file is EngineUnavailable, naming it."""
     (tmp_path / "ledger.sqlite").write_bytes(b"not a database, certainly not" * 100)
 
-    with pytest.raises(EngineUnavailable, match="ledger.sqlite"):
+    with pytest.raises(EngineUnavailable, match=r"ledger\.sqlite"):
         open_ledger("", tmp_path)

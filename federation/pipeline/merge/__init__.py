@@ -5,8 +5,9 @@ Journal (pending) → store → one SQL transaction (states, links, changes, jou
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,9 +30,11 @@ from federation.pipeline.merge.descriptions import (
 )
 from federation.pipeline.merge.effects import Batch, Effects, Item, Workshop, project_iri, removal
 from federation.pipeline.merge.project import RecordView, merged_project
+from federation.pipeline.merge.refill import refill
 
 __all__ = ["AppliedBatch", "Item", "Merger", "RecordView", "merged_project", "project_iri", "removal"]
 
+_VOCABULARY, _SUBJECTS = "vocabulary", "vocabulary-subjects"  # facts: what of it is in the public graph
 _BETWEEN = timedelta(seconds=1)  # at least, from one checkpoint for readers to the next
 
 
@@ -60,6 +63,8 @@ class Merger:
         self._ledger = ledger
         self._base = base_url
         self._clock = clock
+        self._single_valued = frozenset(single_valued)
+        self._vocabulary: tuple[str, Mapping[str, str]] | None = None
         self._workshop = Workshop(ledger, store.reader(), base_url, single_valued, decisions)
         self._published: datetime | None = None
         self._behind = False  # something is written that readers do not see yet
@@ -85,13 +90,40 @@ class Merger:
 
     def declare(self, partner: PartnerRow, source: SourceRow, language: str) -> None:
         """Note a partner and one of its sources, and describe them in the public graph if that says anything new."""
+        source = replace(source, lang=language)
         self._ledger.sources.declare(partner, source)
         described = {
             partner_iri(self._base, partner.slug): partner_lines(self._base, partner),
-            source_iri(self._base, source.id): source_lines(self._base, source, language),
+            source_iri(self._base, source.id): source_lines(self._base, source),
         }
         present = self._store.reader().describe(described)
         self._describe("", {iri: lines for iri, lines in described.items() if to_lines(present[iri]) != lines})
+
+    def describe_vocabulary(self, version: str, statements: Mapping[str, str]) -> None:
+        """Put the ontology and the thesauri into the public graph: lines by subject IRI. Nothing if they are there."""
+        self._vocabulary = (version, statements)
+        stamp = hashlib.sha256(orjson.dumps([version, sorted(statements.items())])).hexdigest()
+        if self._ledger.cursors.fact(_VOCABULARY) == stamp:
+            return
+        before = orjson.loads(self._ledger.cursors.fact(_SUBJECTS) or "[]")
+        self._describe("", {**dict.fromkeys(before, ""), **statements})
+        self._ledger.cursors.set_fact(_SUBJECTS, orjson.dumps(sorted(statements)).decode())
+        self._ledger.cursors.set_fact(_VOCABULARY, stamp)
+        self.publish()
+
+    def rebuild(self) -> int:
+        """Make the default graph again from the records' own graphs and the ledger, aside, then swap it in.
+
+        Returns the number of projects. Raises EngineUnavailable; then the store is as it was.
+        """
+        self._refuse_if_broken()
+        reader = self._store.reader()
+        with self._store.rebuild() as aside:
+            projects = refill(aside, reader, self._ledger, self._base, self._single_valued)
+            if self._vocabulary is not None:
+                aside.write([GraphWrite(None, "".join(self._vocabulary[1].values()))])
+            aside.publish(self._ledger.changes.last_seq())
+        return projects
 
     def apply(self, run: str, mapping_version: str, items: Sequence[Item]) -> AppliedBatch:
         """Write a batch of about 1,000 records, each at most once, all of one source.

@@ -59,12 +59,12 @@ def partner_lines(base_url: str, partner: PartnerRow) -> str:
     return to_lines(triples)
 
 
-def source_lines(base_url: str, source: SourceRow, language: str) -> str:
+def source_lines(base_url: str, source: SourceRow) -> str:
     """A source as dcat:Dataset and void:Dataset. Its feed address stays in the ledger: it may hold what is private."""
     node = f"<{source_iri(base_url, source.id)}>"
     triples = [
         *_types(node, "http://www.w3.org/ns/dcat#Dataset", "http://rdfs.org/ns/void#Dataset"),
-        (node, f"<{DCTERMS}title>", f"{_literal(source.name)}@{language.lower()}"),
+        (node, f"<{DCTERMS}title>", f"{_literal(source.name)}@{source.lang.lower()}"),
         (node, f"<{DCTERMS}publisher>", f"<{partner_iri(base_url, source.partner)}>"),
     ]
     if source.licence and _IRI.fullmatch(source.licence):

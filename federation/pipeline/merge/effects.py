@@ -68,6 +68,22 @@ def removal(state: RecordState) -> Item:
     return Item(Action.DELETE, gone, Tier.ESSENTIAL)
 
 
+def view_of(ledger: Ledger, record: str, partner: str, content: str, tier: Tier, among: int) -> RecordView:
+    """A record as merging sees it; what decides between records is looked up only ``among`` several."""
+    if among == 1:
+        return RecordView(record, content, tier)
+    who = ledger.sources.partner(partner)
+    own = who is not None and published_by_holder(content, who.name, who.url)
+    return RecordView(record, content, tier, modified_of(record, content), own)
+
+
+def replaced_lines(base_url: str, pids: Iterable[str], pid: str) -> list[str]:
+    """Where the IRIs that a project does not answer under lead."""
+    project = project_iri(base_url, pid)
+    others = sorted(set(pids) - {pid})
+    return [f"<{project_iri(base_url, each)}> <{DCTERMS}isReplacedBy> <{project}> .\n" for each in others]
+
+
 def project_iri(base_url: str, pid: str) -> str:
     """IRI of a merged project."""
     return f"{base_url}/id/projet/{pid}"
@@ -128,8 +144,7 @@ class Workshop:
             views = [self._view(record, items.get(record), states, len(cluster.live)) for record in cluster.live]
             content = merged_project(project, views, self._single_valued)
             effects.projects[project] = content
-            others = sorted({minted[record].pid for record in records} - {cluster.pid})
-            lines = [f"<{project_iri(self._base, pid)}> <{DCTERMS}isReplacedBy> <{project}> .\n" for pid in others]
+            lines = replaced_lines(self._base, (minted[record].pid for record in records), cluster.pid)
             is_fresh = all(_is_fresh(states.get(record)) for record in records)
             (effects.fresh if is_fresh else effects.default).extend((content, *lines))
 
@@ -139,11 +154,7 @@ class Workshop:
         else:
             content, tier = to_lines(self._reader.graph(record)), Tier(states[record].tier)
             partner = states[record].partner
-        if among == 1:
-            return RecordView(record, content, tier)
-        who = self._ledger.sources.partner(partner)
-        own = who is not None and published_by_holder(content, who.name, who.url)
-        return RecordView(record, content, tier, modified_of(record, content), own)
+        return view_of(self._ledger, record, partner, content, tier, among)
 
     def _records(self, effects: Effects, batch: Batch, pids: Mapping[str, str]) -> None:
         """The batch's own records: their graphs, our words on them, their states and changes."""
@@ -177,22 +188,38 @@ class Workshop:
         touched: Iterable[Cluster],
         pids: Mapping[str, str],
     ) -> None:
-        """Records outside the batch whose project changed, by its IRI or its content: followers must hear of it."""
+        """Tell followers of projects that changed, by IRI or by content, without a record of the batch saying so.
+
+        A record that moves gets one line for the project it left, if nothing else tells of that, before the line for
+        the project it is of now: the last line of a record is always true.
+        """
+        states = effects.regrouping.states
+        moved: list[NewChange] = []
         told = {change.project for change in effects.changes}
+        told_of = {change.record for change in effects.changes}
+        left: dict[str, NewChange] = {}
         for cluster in touched:
             project = project_iri(self._base, cluster.pid)
             for record in (*cluster.live, *cluster.withdrawn):
-                state = effects.regrouping.states.get(record)
-                if record in items or state is None or state.pid == pids[record]:
+                state = states.get(record)
+                if state is None or not state.pid or state.pid == pids[record]:
                     continue
-                effects.states.append(state._replace(pid=pids[record]))
-                if record in cluster.live:
-                    effects.changes.append(NewChange(Action.UPDATE, record, state.digest, project))
-                    told.add(project)
-            silent = project not in told and any(record not in items for record in cluster.live)
-            if silent and (first := next(record for record in cluster.live if record not in items)):
-                digest = effects.regrouping.states[first].digest
-                effects.changes.append(NewChange(Action.UPDATE, first, digest, project))
+                was = project_iri(self._base, state.pid)
+                if record in cluster.withdrawn:
+                    left[was] = NewChange(Action.DELETE, record, "", was)
+                else:
+                    left[was] = NewChange(Action.UPDATE, record, state.digest, was)
+                    if record not in told_of:
+                        moved.append(NewChange(Action.UPDATE, record, state.digest, project))
+                        told.add(project)
+                if record not in items:
+                    effects.states.append(state._replace(pid=pids[record]))
+            others = [record for record in cluster.live if record not in items]
+            if others and project not in told:
+                moved.append(NewChange(Action.UPDATE, others[0], states[others[0]].digest, project))
+                told.add(project)
+        farewells = [line for project, line in sorted(left.items()) if project not in told]
+        effects.changes = [*farewells, *effects.changes, *moved]
 
     def _stale(
         self,

@@ -59,6 +59,7 @@ def _sources() -> None:
         sa.Column("file_hash", sa.String(length=64), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("lang", sa.String(length=35), nullable=False),
         sa.Column("first_run", sa.String(length=26), nullable=True),
         sa.Column("last_run", sa.String(length=26), nullable=True),
         sa.ForeignKeyConstraint(["partner"], ["partner.slug"], name=op.f("fk_source_partner")),
@@ -113,6 +114,7 @@ def _runs() -> None:
         sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("severity", sa.String(length=16), nullable=False),
         sa.Column("record", sa.Text(), nullable=True),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_finding")),
     )
@@ -185,6 +187,7 @@ def _log() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_change")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_change_project"), "change", ["project"], unique=False)
     op.create_index(op.f("ix_change_record"), "change", ["record"], unique=False)
     op.create_table(
         "journal",
