@@ -27,7 +27,8 @@ _SAME = (
 """Spellings of one namespace that feeds use (vocabulary design: accept https and ``/pair/``, emit one)."""
 
 _EMBED_DEPTH = 3
-_EMBED_PER_ROW = 500
+_EMBED_VALUES = 2_000
+"""Values that one row may gain by embedding; a project with twenty places and holders gains two hundred."""
 
 
 class Names:
@@ -94,8 +95,13 @@ class References:
                 hits[id(owner), key, position] = targets[iri]
         if not hits:
             return rows, False
-        budget = [10_000 + 20 * len(rows)]
-        return [_Embedding(hits, budget).copy(row, (id(row),)) for row in rows], budget[0] <= 0
+        budget = [200_000 + 100 * len(rows)]
+        clipped, embedded = False, []
+        for row in rows:
+            embedding = _Embedding(hits, budget)
+            embedded.append(embedding.copy(row, (id(row),)))
+            clipped |= embedding.clipped
+        return embedded, clipped
 
 
 class _Embedding:
@@ -104,7 +110,8 @@ class _Embedding:
     def __init__(self, hits: Mapping[tuple[int, str, int], Row], budget: list[int]) -> None:
         self._hits = hits
         self._budget = budget
-        self._left = _EMBED_PER_ROW
+        self.clipped = False
+        self._left = _EMBED_VALUES
 
     def copy(self, row: Row, inside: tuple[int, ...]) -> Row:
         """Copy a row or a part of it; ``inside`` are the top-level nodes it is already part of."""
@@ -117,14 +124,18 @@ class _Embedding:
 
     def _item(self, owner: Row, key: str, position: int, value: Any, inside: tuple[int, ...]) -> Any:
         target = self._hits.get((id(owner), key, position))
-        if target is not None and id(target) not in inside and len(inside) <= _EMBED_DEPTH and self._allowed():
+        if target is not None and id(target) not in inside and len(inside) <= _EMBED_DEPTH and self._allowed(target):
             return self.copy(target, (*inside, id(target)))
         return self.copy(value, inside) if isinstance(value, dict) else value
 
-    def _allowed(self) -> bool:
-        self._left -= 1
-        self._budget[0] -= 1
-        return self._left >= 0 and self._budget[0] >= 0
+    def _allowed(self, target: Row) -> bool:
+        weight = sum(len(value) if isinstance(value, list) else 1 for value in target.values())
+        if weight > min(self._left, self._budget[0]):
+            self.clipped = True
+            return False
+        self._left -= weight
+        self._budget[0] -= weight
+        return True
 
 
 class RowBuilder:

@@ -49,7 +49,11 @@ definition = st.one_of(
     st.just("http://schema.org/name"),
     st.none(),
     st.fixed_dictionaries(
-        {"@id": st.sampled_from([f"{EX}p1", f"{EX}p2", "ex:p3", "http://schema.org/about", "http://purl.org/dc/terms/x"])},
+        {
+            "@id": st.sampled_from(
+                [f"{EX}p1", f"{EX}p2", "ex:p3", "http://schema.org/about", "http://purl.org/dc/terms/x"]
+            )
+        },
         optional={
             "@type": st.sampled_from(["@id", "@vocab", "@none", "xsd:date", f"{EX}dt", "@json"]),
             "@container": st.sampled_from(
@@ -62,7 +66,9 @@ definition = st.one_of(
         {
             "@id": st.just(f"{EX}theme"),
             "@type": st.sampled_from(["@vocab", "@id"]),
-            "@context": st.sampled_from([{"@vocab": "https://codes.example/"}, {"@vocab": "ex:"}, {"a": f"{EX}z"}, None]),
+            "@context": st.sampled_from(
+                [{"@vocab": "https://codes.example/"}, {"@vocab": "ex:"}, {"a": f"{EX}z"}, None]
+            ),
         }
     ),
     st.fixed_dictionaries({"@reverse": st.just(f"{EX}back")}),
@@ -93,10 +99,19 @@ tame = st.fixed_dictionaries(
         "Alias": st.just("ex:Class"),
         "k": st.sampled_from(["@id", "@type", "ex:k"]),
     },
-    optional={"@vocab": st.just("http://schema.org/"), "@language": st.just("fr"), "@base": st.just("https://b.example/")},
+    optional={
+        "@vocab": st.just("http://schema.org/"),
+        "@language": st.just("fr"),
+        "@base": st.just("https://b.example/"),
+    },
 )
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from([1.5, 0.1, 2.0]), st.sampled_from(IRIS), st.just("été")
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.sampled_from([1.5, 0.1, 2.0]),
+    st.sampled_from(IRIS),
+    st.just("été"),
 )
 literals = st.fixed_dictionaries(
     {"@value": scalars},
@@ -116,12 +131,16 @@ language_maps = st.dictionaries(
 
 def nodes(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Node objects over values."""
-    values = st.one_of(scalars, literals, language_maps, children, st.lists(st.one_of(scalars, literals, children), max_size=3))
+    values = st.one_of(
+        scalars, literals, language_maps, children, st.lists(st.one_of(scalars, literals, children), max_size=3)
+    )
     named = st.fixed_dictionaries(
         {},
         optional={
             "@id": st.one_of(st.sampled_from(IRIS), st.none()),
-            "@type": st.one_of(st.sampled_from([*IRIS, "Alias", "a"]), st.lists(st.sampled_from(["Alias", "ex:T"]), max_size=2)),
+            "@type": st.one_of(
+                st.sampled_from([*IRIS, "Alias", "a"]), st.lists(st.sampled_from(["Alias", "ex:T"]), max_size=2)
+            ),
         },
     )
     return st.builds(lambda head, body: {**head, **body}, named, st.dictionaries(keys, values, max_size=4))
@@ -162,6 +181,7 @@ def test_our_own_context_takes_the_fast_path() -> None:
 
 
 @pytest.mark.needs_shared
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_w3c_expansion_suite_reads_alike_on_both_paths(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every document of the W3C expansion suite gives the rows, or the refusal, of the full processor."""
     monkeypatch.setattr(jsonld, "FullProcessor", InProcess)
