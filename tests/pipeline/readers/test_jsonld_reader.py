@@ -302,7 +302,7 @@ def test_large_inline_contexts_are_refused(context: dict[str, Any]) -> None:
 def test_a_document_that_costs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     """A child that runs out of memory or time is a plain refusal, not a crash."""
     monkeypatch.setattr(f"federation.pipeline.readers.jsonld_process.{limit}", value)
-    nodes = [{"https://x.example/p": [{"@id": f"https://x.example/{i}-{j}"} for j in range(50)]} for i in range(800)]
+    nodes = [{"https://x.example/p": [{"@id": f"https://x.example/{i}-{j}"} for j in range(50)]} for i in range(3200)]
 
     with pytest.raises(UnreadableFeed) as caught:
         FullProcessor("https://x.example/", {}).expand([{"@graph": nodes}], set())
