@@ -184,7 +184,9 @@ class _Fetch:
 
     def _received(self, response: requests.Response, url: str, moved_to: str | None) -> Fetched:
         conditional = {"if-none-match", "if-modified-since"} & {name.lower() for name in self._request.headers}
-        if not response.ok or (response.status_code == 304 and not conditional):
+        status = response.status_code
+        # 206 is a part of a body, and nobody asked for one
+        if not (200 <= status < 300 and status != 206) and not (status == 304 and conditional):
             raise bad_status(url, response.status_code, response.headers.get("Retry-After"))
         body, proved = (b"", True) if response.status_code in (204, 304) else self._body(response, url)
         content_type = response.headers.get("Content-Type")

@@ -36,7 +36,7 @@ class _Told:
         return f"fetch:{self.fault.value}"
 
 
-class FetchFailed(_Told, PeerError):  # noqa: N818 - reads as a sentence, like its siblings in errors.py
+class FetchFailed(_Told, PeerError):
     """The server cannot be reached, is too slow, or broke off: trying again later may help."""
 
     def __init__(
@@ -46,7 +46,7 @@ class FetchFailed(_Told, PeerError):  # noqa: N818 - reads as a sentence, like i
         self.fault, self.text, self.status, self.retry_after = fault, {"fr": fr, "en": en}, status, retry_after
 
 
-class FetchRefused(_Told, PartnerError):  # noqa: N818 - as above
+class FetchRefused(_Told, PartnerError):
     """The address does not give a feed, or not one that we may take: somebody must change something first."""
 
     def __init__(self, fault: Fault, fr: str, en: str, status: int | None = None) -> None:

@@ -24,7 +24,7 @@ _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class PrivateAddress(Exception):  # noqa: N818 - crosses urllib3, then becomes a FetchRefused
+class PrivateAddress(Exception):
     """Every address of the host is private, loopback, link-local or otherwise not on the public network."""
 
 
