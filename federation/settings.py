@@ -1,16 +1,17 @@
 """One frozen Settings object, read once at start. The only place where a setting is named, typed and explained.
 
 Values come, later ones winning, from the defaults below, from ``carrefour.toml`` in the instance folder, and from
-environment variables ``CARREFOUR_<NAME>``. Paths in the file are relative to the file.
+environment variables ``CARREFOUR_<NAME>``. Paths are relative to that folder. Must never open anything that they name.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,26 @@ from federation.errors import ConfigError
 
 CONFIG_NAME = "carrefour.toml"
 DEFAULT_FOLDERS = {"data_dir": Path("data"), "sources_dir": Path("sources")}
+ENVIRONMENT = "CARREFOUR_"  # and the name of the setting in capitals
+_BOOLEANS = {"1": True, "true": True, "yes": True, "oui": True, "0": False, "false": False, "no": False, "non": False}
+_KINDS = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`", "Path": "folder"}
+_OPENING = """# Settings
+
+This page is written by `python -m federation.settings > docs/settings.md`, from `federation/settings.py`. A test
+compares.
+
+A value comes, later ones winning, from the default, from `carrefour.toml` in the instance folder, and from the
+environment. Paths are relative to the instance folder. A name that is no setting is refused, with the nearest one; so
+is a value of another type. Settings are read once, when a command or the server starts.
+
+| in `carrefour.toml` | type | default | environment | meaning |
+| --- | --- | --- | --- | --- |
+"""
+_CLOSING = """
+Beside these, `CARREFOUR_INSTANCE` names the instance folder (for `carrefour` and for `app.py`; default: the current
+folder). Limits of one feed stand in its source file, under `[limits]` (see [source files](sources.md)), and so do the
+names of variables that hold its secrets.
+"""
 
 
 def _setting(default: Any, doc: str) -> Any:
@@ -39,16 +60,22 @@ class Settings:
         DEFAULT_FOLDERS["data_dir"], "Folder of the store, the ledger, the index and the stored bytes."
     )
     sources_dir: Path = _setting(  # noqa: RUF009 - dataclasses.field by another name
-        DEFAULT_FOLDERS["sources_dir"], "Folder of the source files, one <id>.toml per source."
+        DEFAULT_FOLDERS["sources_dir"], "Folder of the source files, one `<id>.toml` per source."
     )
     ledger_url: str = _setting("", "SQLAlchemy URL of the ledger. Empty: SQLite in the data folder.")
     workers: int = _setting(0, "Processes that map and validate large feeds. 0: one per processor.")
-    query_workers: int = _setting(2, "Isolated processes that answer public SPARQL queries.")
+    query_workers: int = _setting(
+        2,
+        "Public SPARQL queries of one client that run at the same time, each in an isolated process. One process more "
+        "is kept, for other clients and for the time that a killed one takes to be replaced.",
+    )
     query_seconds: float = _setting(30.0, "Wall time after which a public query is stopped, in seconds.")
     query_rows: int = _setting(10_000, "Rows (or triples) that a public query may return.")
     query_bytes: int = _setting(20 * 1024 * 1024, "Bytes that a public query may return.")
     query_memory: int = _setting(2 * 1024**3, "Bytes of address space that one public query may use.")
-    query_per_client: int = _setting(4, "Public queries that one client may run at the same time.")
+    query_per_client: int = _setting(
+        4, "Public queries that one client may have running or waiting; further ones get 429."
+    )
     fetch_bytes: int = _setting(20 * 1024 * 1024, "Decoded bytes of one feed, unless its source file says more.")
     fetch_seconds: float = _setting(60.0, "Total time for fetching one body, in seconds.")
     fetch_private: bool = _setting(
@@ -74,7 +101,7 @@ def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Sett
             hint = f" Did you mean `{near[0]}`?" if near else ""
             raise ConfigError(f"{path}: there is no setting `{key}`.{hint}")
     for key in known:
-        if (raw := environ.get(f"CARREFOUR_{key.upper()}")) is not None:
+        if (raw := environ.get(f"{ENVIRONMENT}{key.upper()}")) is not None:
             values[key] = raw
     typed = {key: _typed(key, known[key].type, value, folder) for key, value in values.items()}
     for key in ("data_dir", "sources_dir"):
@@ -87,10 +114,18 @@ def _typed(key: str, kind: Any, value: Any, folder: Path) -> Any:
         if kind == "Path":
             return folder / Path(str(value))
         if kind == "bool":
-            return value if isinstance(value, bool) else str(value).lower() in {"1", "true", "yes", "oui"}
-        return {"int": int, "float": float, "str": str}[kind](value)
-    except (TypeError, ValueError) as error:
+            return _BOOLEANS[str(value).lower()]
+        return {"int": _whole, "float": float, "str": str}[kind](value)
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"The setting `{key}` cannot be {value!r}: {kind} expected.") from error
+
+
+def _whole(value: Any) -> int:
+    """The whole number that a value is or spells. Raises ValueError for any other, also for 2.5 or true."""
+    number = int(str(value))
+    if number < 0:
+        raise ValueError(value)
+    return number
 
 
 def _checked(settings: Settings) -> Settings:
@@ -100,3 +135,24 @@ def _checked(settings: Settings) -> Settings:
             f"The setting `base_url` cannot be {settings.base_url!r}: an http(s) address without final slash expected."
         )
     return settings
+
+
+def describe() -> str:
+    """The page docs/settings.md, in Markdown: every setting with type, default, environment variable and meaning."""
+    return _OPENING + "".join(_row(item) for item in fields(Settings)) + _CLOSING
+
+
+def _row(item: Field[Any]) -> str:
+    default = item.default
+    if isinstance(default, bool):
+        shown = str(default).lower()
+    elif isinstance(default, int | float):
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+    else:
+        shown = f'"{default}"'
+    cells = (f"`{item.name}`", _KINDS[str(item.type)], f"`{shown}`", f"`{ENVIRONMENT}{item.name.upper()}`")
+    return f"| {' | '.join(cells)} | {item.metadata['doc']} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(describe())

@@ -1,0 +1,69 @@
+"""Settings: where they come from, which one wins, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from federation.errors import ConfigError
+from federation.settings import CONFIG_NAME, Settings, load_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    """An instance folder with this configuration."""
+    (folder / CONFIG_NAME).write_text(text, "utf-8")
+    return folder
+
+
+def test_an_empty_folder_gives_the_defaults_in_that_folder(tmp_path: Path) -> None:
+    """Without a file and without environment, only the folders depend on where the instance lies."""
+    settings = load_settings(tmp_path, {})
+
+    assert settings == Settings(data_dir=tmp_path / "data", sources_dir=tmp_path / "sources")
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """A variable CARREFOUR_<NAME> replaces what carrefour.toml says; texts become numbers and folders."""
+    written(tmp_path, 'name = "Fichier"\nquery_rows = 5\nfetch_private = true\ndata_dir = "elsewhere"\n')
+
+    settings = load_settings(
+        tmp_path, {"CARREFOUR_NAME": "Milieu", "CARREFOUR_QUERY_ROWS": "7", "CARREFOUR_FETCH_PRIVATE": "non"}
+    )
+
+    assert (settings.name, settings.query_rows, settings.fetch_private) == ("Milieu", 7, False)
+    assert settings.data_dir == tmp_path / "elsewhere"
+
+
+def test_a_wrong_name_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
+    """A typing error is not passed over."""
+    with pytest.raises(ConfigError, match=r"carrefour\.toml.*`base_ulr`.*`base_url`"):
+        load_settings(written(tmp_path, 'base_ulr = "https://commun.example"\n'), {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'query_rows = "beaucoup"',
+        "query_rows = 2.5",
+        "query_rows = true",
+        "query_workers = -1",
+        "query_seconds = []",
+        'fetch_private = "peut-être"',
+        'base_url = "https://commun.example/"',
+        'base_url = "commun.example"',
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_name(tmp_path: Path, line: str) -> None:
+    """What a setting cannot be is said with the name of the setting."""
+    with pytest.raises(ConfigError, match=line.split(" ", 1)[0]):
+        load_settings(written(tmp_path, line + "\n"), {})
+
+
+@pytest.mark.parametrize("text", [b"name = ", b'name = "\xff"'])
+def test_a_broken_file_is_named(tmp_path: Path, text: bytes) -> None:
+    """A file that is not TOML, or not UTF-8, is an error of the configuration."""
+    (tmp_path / CONFIG_NAME).write_bytes(text)
+
+    with pytest.raises(ConfigError, match=CONFIG_NAME):
+        load_settings(tmp_path, {})
