@@ -115,7 +115,9 @@ def _typed(key: str, kind: Any, value: Any, folder: Path) -> Any:
             return folder / Path(str(value))
         if kind == "bool":
             return _BOOLEANS[str(value).lower()]
-        return {"int": _whole, "float": float, "str": str}[kind](value)
+        if kind == "int":
+            return _whole(value)
+        return float(value) if kind == "float" else str(value)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"The setting `{key}` cannot be {value!r}: {kind} expected.") from error
 
