@@ -140,7 +140,7 @@ class Compactor:
             elif term.type in {_ID, _VOCAB}:
                 fits = not value.literal
             else:
-                fits = value.literal and term.type == value.datatype
+                fits = value.literal and (term.type or XSD + "string") == value.datatype and not value.language
             if fits:
                 return term
         return None

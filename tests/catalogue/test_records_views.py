@@ -236,15 +236,10 @@ def test_project_json_ld_is_what_framing_would_give(catalogue: Catalogue, words:
 
 
 def framed_by_pyld(content: Content, frame: dict[str, Any], words: Words) -> dict[str, Any]:
-    """The oracle. Plain strings keep their datatype, as our context types them."""
+    """The oracle."""
     options: dict[str, Any] = {"documentLoader": loader(words), "omitGraph": True, "pruneBlankNodeIdentifiers": True}
     lines = to_lines(content.triples)
     expanded = jsonld.from_rdf(lines, {"format": "application/n-quads"})
-    for node in expanded:
-        for values in node.values():
-            for value in values if isinstance(values, list) else ():
-                if isinstance(value, dict) and isinstance(value.get("@value"), str) and len(value) == 1:
-                    value["@type"] = "http://www.w3.org/2001/XMLSchema#string"
     result: dict[str, Any] = jsonld.frame(expanded, {**frame, "id": content.root}, options)
     return result
 

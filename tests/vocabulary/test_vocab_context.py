@@ -158,16 +158,11 @@ def canonical(nquads: bytes) -> str:
 
 
 def expanded_record() -> tuple[list[Any], bytes]:
-    """The record in expanded JSON-LD and as N-Quads. Plain strings keep their datatype, as our context types them."""
+    """The record in expanded JSON-LD and as N-Quads."""
     parsed = ox.parse(input=RECORD.read_bytes(), format=ox.RdfFormat.TURTLE)
     quads = ox.serialize(parsed, format=ox.RdfFormat.N_QUADS)
     assert quads is not None
     nodes: list[Any] = jsonld.from_rdf(quads.decode(), {"useNativeTypes": False})
-    for node in nodes:
-        for values in node.values():
-            for value in values if isinstance(values, list) else ():
-                if isinstance(value, dict) and set(value) == {"@value"}:
-                    value["@type"] = "http://www.w3.org/2001/XMLSchema#string"
     return nodes, quads
 
 
