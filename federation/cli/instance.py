@@ -68,7 +68,7 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     host, port = host or settings.host, port or settings.port
     app = create_app(platform)
     try:
-        server = waitress.create_server(app, host=host, port=port, threads=8, ident=None)
+        server = waitress.create_server(app, host=host, port=port, threads=24,  # a running query holds one for up to its time limit ident=None)
     except OSError as error:
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port: carrefour serve --port 8001"
