@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -85,9 +86,7 @@ def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
             return _finish(run, replace(report, state=RunState.UNCHANGED, counts=_all_unchanged(same)), None)
         shop.ledger.bodies.keep(body.body, source.id, shop.clock(), body.content_type, body.etag, body.last_modified)
         reading = open_feed(source, body, shop.settings, shop.vocabulary)
-        for batch in _batches(_planned(run, reading, report)):
-            _apply(run, batch)
-            progress("harvest", run.planner.counts(False).read, None)
+        _write_all(run, _batches(_planned(run, reading, report)), progress)
         run.account.add("", [replace(found, where=source.id) for found in reading.findings])
         whole = reading.whole and source.coverage is Coverage.COMPLETE
         missing = run.planner.missing() if whole else None
@@ -142,6 +141,23 @@ def _planned(run: _Run, reading: Reading, report: RunReport) -> Iterator[Planned
 def _batches(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
     while batch := list(islice(planned, BATCH)):
         yield batch
+
+
+def _write_all(run: _Run, batches: Iterator[list[Planned]], progress: Progress) -> None:
+    """Apply one batch after the other, each while the next is read and planned.
+
+    The store works without the interpreter's lock, so the two share the processors well. If reading fails, the batch
+    under way is finished before the failure is told.
+    """
+    with ThreadPoolExecutor(1, "writer") as writer:
+        under_way: Future[None] | None = None
+        for batch in batches:
+            if under_way is not None:
+                under_way.result()
+            under_way = writer.submit(_apply, run, batch)
+            progress("harvest", run.planner.counts(False).read, None)
+        if under_way is not None:
+            under_way.result()
 
 
 def _apply(run: _Run, batch: list[Planned]) -> None:
