@@ -49,7 +49,8 @@ class TripleStore(Protocol):
     def rebuild(self) -> AbstractContextManager[TripleStore]:
         """A store filled aside that replaces this one when the context ends without error."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the files; another process may write then."""
 
 
 class GraphReader(Protocol):
@@ -64,7 +65,8 @@ class GraphReader(Protocol):
     def select(self, query: str) -> list[dict[str, str]]:
         """Rows of a SELECT, terms in N-Triples form, unbound variables absent."""
 
-    def ask(self, query: str) -> bool: ...
+    def ask(self, query: str) -> bool:
+        """Answer a SPARQL ASK query."""
 
     def dump(self) -> Iterator[bytes]:
         """The whole store as N-Quads, in chunks."""
@@ -110,7 +112,8 @@ class PublicQueries(Protocol):
         Raises QueryRejected (syntax, forbidden, update, timeout, too_large, memory, busy), EngineUnavailable.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the workers; queries that are running fail with EngineUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +171,18 @@ class SearchIndex(Protocol):
     def update(self, documents: Iterable[Document], removed: Iterable[str], seq: int) -> None:
         """Replace documents by id, drop the removed ones, commit, and remember ``seq`` as the state reached."""
 
-    def search(self, request: SearchRequest) -> SearchPage: ...
+    def search(self, request: SearchRequest) -> SearchPage:
+        """One page of what a request finds, with its facets."""
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Forget all documents, and the change that they were complete to."""
 
     @property
     def seq(self) -> int:
         """The change up to which the index is complete."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the files."""
 
 
 __all__ = [

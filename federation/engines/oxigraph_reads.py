@@ -201,6 +201,7 @@ def _unescape(escape: re.Match[str]) -> str:
 
 
 def unavailable(folder: Path, error: OSError) -> EngineUnavailable:
+    """Say what an operator can do about a failing store in ``folder``."""
     text = str(error)
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in text or "too large" in text:
         return EngineUnavailable(

@@ -65,6 +65,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
+        """Whether the process is still running."""
         return self.process.poll() is None
 
     def ask(self, request: Mapping[str, Any], deadline: float) -> tuple[bytes, bytes, dict[str, Any]]:
