@@ -14,6 +14,7 @@ from federation.platform import demo_folder
 from federation.settings import CONFIG_NAME
 from federation.web import create_app
 
+THREADS = 24  # a running query holds one for up to its time limit
 TEMPLATE = """\
 # Settings of this instance. All of them, with their meaning: docs/settings.md
 # The public address never changes: every IRI is built on it.
@@ -68,7 +69,7 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     host, port = host or settings.host, port or settings.port
     app = create_app(platform)
     try:
-        server = waitress.create_server(app, host=host, port=port, threads=24,  # a running query holds one for up to its time limit ident=None)
+        server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
     except OSError as error:
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port: carrefour serve --port 8001"
