@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing.connection import wait
 
 from federation.errors import EngineUnavailable
 from federation.model import Finding, Outcome, RawRecord
@@ -157,8 +159,17 @@ _judge: Callable[[Group, RunStamp], Outcome]  # of a worker process, made once b
 
 
 def _prepare(source: Source, base_url: str) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     global _judge  # the one place where a worker process keeps what it compiled
     _judge = Assessor(source, load(), base_url)
+
+
+def _end_with_parent() -> None:
+    """A parent ended by kill -9 cannot end its workers, and they would wait for rows for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _assess_chunk(chunk: list[Group], stamp: RunStamp) -> list[Outcome]:

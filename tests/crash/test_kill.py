@@ -31,9 +31,9 @@ LONGEST = 60  # seconds that one harvest may take on a busy machine
 class Harvests:
     """A process that forks harvests (harvest_to_kill.py), and what it says of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, script: Path = SCRIPT) -> None:
         self.folder = folder
-        self._process = subprocess.Popen([sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._said = b""
 
     def run_to_its_end(self, version: int) -> float:
