@@ -41,7 +41,10 @@ Lines = Callable[[Any, Sheet], list[str]]
 """Turns a raw value into ``predicate object`` pairs (N-Triples terms, one space between)."""
 
 _DATED = re.compile(r"(?:start|end)(?:Date|Month|Year)$")
-_TAG = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*$")
+_TAG = re.compile(
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?"
+)  # RFC 5646, section 2.1: the store refuses a batch for one tag that is not well-formed
 _ORGANISATION = {"siren": "0002:", "siret": "0009:", "rna": "RNA:"}
 
 
@@ -98,7 +101,7 @@ def _texts(field: Field, repair: bool, split: Split, words: Words) -> Lines:
             text = clean(leaf, sheet.problems, repair)
             if text is None:
                 continue
-            tag = tag.lower() if _TAG.match(tag.lower()) else sheet.lang
+            tag = tag.lower() if _TAG.fullmatch(tag.lower()) else sheet.lang
             if longest is not None and len(text) > longest:
                 sheet.problems.append(Problem("too-long", text, str(longest)))
             elif not many and seen.setdefault(tag, text) != text:

@@ -481,3 +481,25 @@ def test_any_row_gives_an_outcome_and_any_record_is_valid_canonical_rdf(
         parsed = [quad.triple for quad in ox.parse(outcome.record.content, format=ox.RdfFormat.N_TRIPLES)]
         assert not any(isinstance(term, ox.BlankNode) for triple in parsed for term in (triple.subject, triple.object))
         assert to_lines((str(t.subject), str(t.predicate), str(t.object)) for t in parsed) == outcome.record.content
+
+
+@pytest.mark.parametrize("tag", ["fr-1", "fr-u", "fr-fr-fr", "fr\n", "x-a", "ab-abc-abc-abc-abc", 'fr> "x', "", "é"])
+def test_a_language_tag_that_is_not_well_formed_is_not_taken(mapper: MakeMapper, tag: str) -> None:
+    """A tag that the store cannot read would stop the whole batch, and its replay at each start after."""
+    outcome = one(mapper(NAME), {"id": "7", "nom": {"@value": "Garage", "@language": tag}})
+
+    assert said_of(outcome)["name"] == {'"Garage"@fr'}
+
+
+@given(
+    tag=st.lists(
+        st.text("abfrx12", min_size=1, max_size=9) | st.sampled_from(["fr", "latn", "x", "u", "1996", "419"]), max_size=6
+    ).map("-".join)
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_the_store_reads_every_language_tag_that_is_taken(mapper: MakeMapper, tag: str) -> None:
+    """Whatever a partner calls a language."""
+    outcome = one(mapper(NAME), {"id": "7", "nom": {"@value": "Garage", "@language": tag}})
+
+    assert outcome.record is not None
+    assert list(ox.parse(outcome.record.content, ox.RdfFormat.N_TRIPLES))
