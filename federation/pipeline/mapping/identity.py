@@ -10,7 +10,7 @@ import hashlib
 import re
 from unicodedata import is_normalized, normalize
 
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]{1,64}$", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _EXTENSIONS = (
     ".jsonld",
     ".json",
@@ -42,7 +42,7 @@ def normal_id(text: str) -> str:
 def record_key(identifier: str) -> str:
     """Give the last part of the record's IRI for a normal id: the id if it is safe there, else ``h-`` and a hash."""
     if (
-        _PLAIN.match(identifier)
+        _PLAIN.fullmatch(identifier)
         and not identifier.startswith("h-")
         and identifier.strip(".")
         and not identifier.lower().endswith(_EXTENSIONS)

@@ -37,7 +37,7 @@ def test_a_safe_id_is_the_key(safe: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unsafe", ["A" * 65, "h-1", "fiche.ttl", "fiche.JSONLD", "a/b", "é", "a b", "..", "", "x\ud800"]
+    "unsafe", ["A" * 65, "h-1", "fiche.ttl", "fiche.JSONLD", "a/b", "é", "a b", "..", "", "12\n", "x\ud800"]
 )
 def test_any_other_id_becomes_a_hash(unsafe: str) -> None:
     """``h-`` and 26 base32 characters, always the same."""
