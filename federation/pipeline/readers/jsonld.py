@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -28,6 +28,7 @@ _CONTEXTS = 50
 """Different contexts in one document that are compiled; nodes under further ones go to the full processor."""
 
 _SHOWN = 20
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,17 @@ class _Unit:
         if self.outer is None:
             return self.given
         return {"@context": list(self.outer), "@graph": [self.given]}
+
+    def spent(self) -> _Unit:
+        """The unit without what was read: a large feed is not held twice."""
+        return _Unit(self.number, {}, self.contexts, {}, self.outer, self.whole)
+
+
+def _taken(items: list[_Item]) -> Iterator[_Item]:
+    """Give the items in order, letting go of each: whoever comes later needs the memory."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def read_jsonld(body: bytes, options: ReadOptions) -> Reading:
@@ -103,10 +115,12 @@ class _Work:
             outcome = self._fast(unit)
             if outcome is None:
                 slow.append(position)
-            else:
-                slots[position] = outcome
+                continue
+            slots[position] = outcome
+            if position >= _SHOWN:  # the first ones are shown if none of them means anything
+                units[position] = unit.spent()
         self._slow(units, slow, slots)
-        return iter(self._finished(units, slots))
+        return _taken(self._finished(units, slots))
 
     def _units(self, document: Any) -> list[_Unit]:
         documents = document if isinstance(document, list) else [document]
@@ -142,7 +156,7 @@ class _Work:
         members = node.pop(graphs[0])
         if node:
             units.append(_Unit(number, node, contexts, {**node, "@context": list(contexts)}))
-        for member in members if isinstance(members, list) else [members]:
+        for member in _taken(members) if isinstance(members, list) else [members]:
             inner, plain = contexts, member
             if isinstance(member, dict) and "@context" in member:
                 inner = (*contexts, *_contexts(member))
