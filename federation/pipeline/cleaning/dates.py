@@ -21,11 +21,12 @@ FIRST_YEAR, LAST_YEAR = 1500, 2199
 
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _ISO = re.compile(
-    r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?)?$"
+    r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?)?$",
+    re.ASCII,  # year and zone are written as they stand
 )
 _DMY = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{4})(?:[ T,à]+(\d{1,2})[:hH](\d{2})(?::(\d{2}))?)?$")
 _SLASHED_ISO = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})$")
-_MONTH_YEAR = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{4})$")
+_MONTH_YEAR = re.compile(r"(\d{1,2})\s*[/.\-]\s*(\d{4})$", re.ASCII)
 _HAS_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _HAS_LETTER = re.compile(r"[^\W\d_]{3}")
 _CLOCK = re.compile(r"\d{1,2}[:hH]\d{2}")
@@ -106,8 +107,9 @@ def _moment(
         return Moment("date", found.date().isoformat())
     if zone and zone != "Z":
         zone = zone if ":" in zone else f"{zone[:3]}:{zone[3:]}"
-        if int(zone[1:3]) > 14 or int(zone[4:6]) > 59:
+        if int(zone[4:6]) > 59 or int(zone[1:3]) * 60 + int(zone[4:6]) > 14 * 60:
             return None
+        zone = "Z" if zone[1:] == "00:00" else zone  # canonical (XML Schema, dateTime), and what the store gives back
     return Moment("datetime", found.isoformat() + (zone or ""))
 
 

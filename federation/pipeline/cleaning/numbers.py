@@ -48,7 +48,7 @@ def clean_number(raw: Any, problems: list[Problem], whole: bool = False) -> str 
     if number is None:
         return None
     if number == number.to_integral_value():
-        return str(int(number)) if whole else f"{int(number)}.0"
+        return str(int(number))  # without ".0": canonical since XSD 1.1, and what the store gives back
     if whole:
         problems.append(Problem("number-unreadable", str(raw)))
         return None
@@ -128,7 +128,7 @@ _HUGE = 1e18
 
 def _degrees(number: Decimal) -> str:
     number = round(number, 7)  # 1 cm; more digits are noise
-    return f"{int(number)}.0" if number == number.to_integral_value() else format(number.normalize(), "f")
+    return str(int(number)) if number == number.to_integral_value() else format(number.normalize(), "f")
 
 
 def _swapped(y: float, x: float, postcode: str | None, area: tuple[float, ...] | str | None) -> bool:
