@@ -493,7 +493,8 @@ def test_a_language_tag_that_is_not_well_formed_is_not_taken(mapper: MakeMapper,
 
 @given(
     tag=st.lists(
-        st.text("abfrx12", min_size=1, max_size=9) | st.sampled_from(["fr", "latn", "x", "u", "1996", "419"]), max_size=6
+        st.text("abfrx12", min_size=1, max_size=9) | st.sampled_from(["fr", "latn", "x", "u", "1996", "419"]),
+        max_size=6,
     ).map("-".join)
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
