@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pyoxigraph as ox
@@ -60,7 +61,7 @@ def test_text_is_plain_and_in_one_form(raw: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["", " ", "NA", "NR ", "n/a", "null", "default", "-", "#N/D", None, [], "<p></p>", "&nbsp;"]
+    "raw", ["", " ", "NA", "NR ", "n/a", "null", "default", "-", "------", "#N/D", None, [], "<p></p>", "&nbsp;"]
 )
 def test_words_for_nothing_are_missing(raw: Any) -> None:
     """What partners write in an empty cell reads as nothing."""
@@ -406,3 +407,24 @@ def test_the_store_gives_a_date_back_as_it_was_written(raw: str) -> None:
         term = typed(moment.lexical, moment.datatype)
         assert _stored(term) == term
         assert moment.lexical.isascii()
+
+
+@pytest.mark.parametrize("unit", ["<a", "<p ", "<!--", "&lt;a", "<script ", "< ", "<\t", "a>"])
+def test_markup_that_never_ends_is_cleaned_in_linear_time(unit: str) -> None:
+    """Half a million characters in a moment, not in minutes."""
+    started = time.perf_counter()
+
+    clean_text(unit * (500_000 // len(unit)), [])
+
+    assert time.perf_counter() - started < 5
+
+
+def test_text_after_the_last_tag_is_kept() -> None:
+    """Only what is markup goes."""
+    assert clean_text("<p>un</p><p>deux</p> et 3 < 4", []) == "un\n\ndeux\n\net 3 < 4"
+    assert clean_text("2 < 3, x <y", []) == "2 < 3, x <y"
+
+
+def test_a_character_reference_without_end_is_no_character() -> None:
+    """Python refuses to read numbers of thousands of digits."""
+    assert clean_text("a&#" + "1" * 5000 + ";b", []) == "a\ufffdb"

@@ -41,22 +41,25 @@ _BREAKS = re.compile(r"<\s*(?:br|hr)\s*/?>", re.IGNORECASE)
 _BLOCKS = re.compile(
     r"</?\s*(?:p|div|li|ul|ol|h[1-6]|tr|table|section|article|blockquote|dd|dt|dl)\b[^>]*>", re.IGNORECASE
 )
-_TAG = re.compile(r"<[a-zA-Z/!?][^>]*>|<(?:script|style|iframe)\b", re.IGNORECASE)
+_OPENING = re.compile(r"<[a-zA-Z/!?]")
+_RUNNING = re.compile(r"<(?:script|style|iframe)\b", re.IGNORECASE)
 _PARAGRAPHS = re.compile(r"\n[ \t\xa0\u202f]*\n\s*")
 _NEWLINES = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u200b\u2060\ufeff\ufff9-\ufffb]")
+_HUGE_CHARACTER = re.compile(r"&#[0-9]{4000,};?")  # more digits than int() takes
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOJIBAKE = re.compile("Ã[\x80-\xbf©¨ªà¢´®§¹»¯«€‚ƒ„…†‡ˆ‰Š‹Œ]|â€[™œ¦“”˜\x9d]|Â[\xa0«»°]")
 
 
 def is_missing(raw: Any) -> bool:
-    """Say whether a raw value stands for nothing : empty, ``NA``, ``NR``, ``null``, ``default``, ``-``, ``#N/D``..."""
+    """Say whether a raw value stands for nothing: empty, ``NA``, ``NR``, ``null``, ``default``, hyphens, ``#N/D``..."""
     if raw is None:
         return True
     if isinstance(raw, str):
         if len(raw) > 40:
             return False
-        return raw.strip().casefold() in MISSING
+        word = raw.strip().casefold()
+        return word in MISSING or not word.strip("-")  # codes glued by hyphens leave a row of them when there are none
     return isinstance(raw, (list, dict)) and not raw
 
 
@@ -106,12 +109,15 @@ def as_string(raw: Any) -> str | None:
 
 def _without_markup(text: str) -> str:
     for _ in range(2):  # feeds often escape their markup twice
-        if "<" in text and _TAG.search(text):
-            text = _BLOCKS.sub("\n\n", _BREAKS.sub("\n\n", text))
+        end = text.rfind(">") + 1
+        opening = _OPENING.search(text, 0, end)
+        if opening or _RUNNING.search(text):
+            # Only up to the last ">": a search for the end of each of many tags that have none takes quadratic time.
+            text = _BLOCKS.sub("\n\n", _BREAKS.sub("\n\n", text[:end])) + text[end:]
             text = nh3.clean(text, tags=set(), attributes={}, strip_comments=True)
         if "&" not in text:
             break
-        text = html.unescape(text)
+        text = html.unescape(_HUGE_CHARACTER.sub("\ufffd", text))
     return text
 
 
