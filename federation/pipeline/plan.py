@@ -190,8 +190,8 @@ def _owned(outcome: Outcome, key: str) -> Finding:
         value=key[:200],
         message={
             "fr": f"L'identifiant « {key} » appartient à une autre source du partenaire : cette fiche est écartée. "
-            "Distinguez les deux numérotations par `prefix` dans le fichier de la source.",
+            'Distinguez les deux numérotations dans le fichier de la source, par un gabarit : [records] id = "b-{n°}".',
             "en": f"The identifier “{key}” belongs to another source of the same partner: this record is left out. "
-            "Set the two numberings apart with `prefix` in the source file.",
+            'Set the two numberings apart in the source file, by a template: [records] id = "b-{n°}".',
         },
     )
