@@ -5,6 +5,7 @@ Everything starts from an IRI, never from a scan. Must never write, nor count ov
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ from federation.model import Term, Triple
 _NAMES = (SCHEMA + "name", FOAF + "name", DCTERMS + "title", RDFS + "label", SKOS + "prefLabel")
 _SUMMARIES = (DCTERMS + "abstract", SCHEMA + "description")
 _IRI_UNSAFE = set('<>"{}|^`\\ \n\r\t')
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 
 Node = Mapping[str, list[Term]]
 Nodes = dict[str, dict[str, list[Term]]]
@@ -225,8 +227,8 @@ def place_of(nodes: Nodes, iri: str) -> str:
 
 
 def safe_iri(iri: str) -> bool:
-    """Whether an IRI can stand between ``<`` and ``>`` in a query."""
-    return bool(iri) and not _IRI_UNSAFE.intersection(iri) and iri.isprintable()
+    """Whether an IRI can stand between ``<`` and ``>`` in a query; engines refuse a bad percent-encoding, too."""
+    return bool(iri) and not _IRI_UNSAFE.intersection(iri) and iri.isprintable() and not _BAD_PERCENT.search(iri)
 
 
 def web_address(iri: str | None) -> str | None:

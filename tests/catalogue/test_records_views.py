@@ -138,7 +138,7 @@ def test_cards_keep_the_order_and_credit_every_partner(catalogue: Catalogue) -> 
 
 
 @pytest.mark.parametrize(
-    "iri", ["", "a b", "http://x/>", 'http://x/"', "http://x/\n", "http://x/{", "http://x/\\u003e"]
+    "iri", ["", "a b", "http://x/>", 'http://x/"', "http://x/\n", "http://x/{", "http://x/\\u003e", "http://x/%zz"]
 )
 def test_an_iri_that_could_break_out_of_a_query_is_refused(catalogue: Catalogue, iri: str) -> None:
     """What cannot stand between < and > is not looked up at all."""

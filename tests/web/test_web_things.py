@@ -244,3 +244,10 @@ def test_data_under_english_is_the_same_data(client: FlaskClient) -> None:
 
     assert response.data == client.get("/projet/p1.ttl").data
     assert response.headers["Content-Location"] == "/projet/p1.ttl"
+
+
+@pytest.mark.parametrize("path", ["/records/avise/", "/projet/", "/id/projet/", "/actors/", "/sources/", "/runs/"])
+@pytest.mark.parametrize("name", ["%25zz", "%25", "%00", "%0d%0aX:1", "%ff", "%7B%7D", "%E2%80%A8", "%EE%80%80"])
+def test_an_address_that_is_no_iri_names_nothing(client: FlaskClient, path: str, name: str) -> None:
+    """Not found, and nothing to find out."""
+    assert client.get(path + name).status_code == 404
