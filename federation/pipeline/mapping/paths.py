@@ -65,11 +65,11 @@ def compile_path(path: str) -> Getter:
 
 
 def _titled(title: str) -> Getter:
-    """Readers trim titles, so a space copied at the end of one does no harm."""
-    trimmed = title.strip()
-    if trimmed == title:
+    """Readers fold the spaces of titles, so a double one, or one at the end, that was copied with it does no harm."""
+    folded = " ".join(title.split())
+    if folded == title:
         return lambda row: row.get(title)
-    return lambda row: row[title] if title in row else row.get(trimmed)
+    return lambda row: row[title] if title in row else row.get(folded)
 
 
 def _filler(template: str) -> Getter:

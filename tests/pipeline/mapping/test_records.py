@@ -50,6 +50,14 @@ def test_the_record_node_says_who_where_and_under_which_licence(mapper: MakeMapp
     }
 
 
+@pytest.mark.parametrize("title", ["Nom  du projet ", "Nom du projet", " Nom du   projet"])
+def test_a_title_may_be_copied_with_its_spaces(mapper: MakeMapper, title: str) -> None:
+    """Readers fold the spaces of titles, so a path with the spaces of the file finds its column."""
+    outcome = one(mapper(f'[fields]\nname = "{title}"\n'), {"id": "7", "Nom du projet": "Garage solidaire"})
+
+    assert said_of(outcome)["name"] == {'"Garage solidaire"@fr'}
+
+
 def test_the_digest_leaves_out_the_run(mapper: MakeMapper) -> None:
     """The same content by another run is no change."""
     made = mapper(NAME)
