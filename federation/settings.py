@@ -87,6 +87,7 @@ class Settings:
 
 def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings of the instance in ``folder``. Raises ConfigError naming the file, the key and the value."""
+    folder = folder.resolve()  # worker processes have another current folder
     path = folder / CONFIG_NAME
     values: dict[str, Any] = {}
     if path.exists():

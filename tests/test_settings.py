@@ -67,3 +67,13 @@ def test_a_broken_file_is_named(tmp_path: Path, text: bytes) -> None:
 
     with pytest.raises(ConfigError, match=CONFIG_NAME):
         load_settings(tmp_path, {})
+
+
+def test_paths_do_not_depend_on_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The instance may be named by a relative path: worker processes have another current folder."""
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings(Path("here"), {})
+
+    assert settings.data_dir == tmp_path / "here" / "data"
+    assert settings.sources_dir == tmp_path / "here" / "sources"
