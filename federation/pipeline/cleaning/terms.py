@@ -7,27 +7,14 @@ from __future__ import annotations
 
 import re
 
-_ESCAPES = {
-    '"': '\\"',
-    "\\": "\\\\",
-    "\n": "\\n",
-    "\r": "\\r",
-    "\t": "\\t",
-    "\b": "\\b",
-    "\f": "\\f",
-}
-_SPECIAL = re.compile(r'["\\\x00-\x1f\x7f]')
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r"}  # these four, and nothing else, in the canonical form
+_SPECIAL = re.compile(r'["\\\n\r]')
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _escape(match: re.Match[str]) -> str:
-    char = match.group()
-    return _ESCAPES.get(char) or f"\\u{ord(char):04X}"
 
 
 def _quoted(text: str) -> str:
     if not text.isprintable() or '"' in text or "\\" in text:
-        text = _SPECIAL.sub(_escape, _SURROGATE.sub("\ufffd", text))
+        text = _SPECIAL.sub(lambda match: _ESCAPES[match[0]], _SURROGATE.sub("\ufffd", text))
     return f'"{text}"'
 
 
