@@ -17,7 +17,7 @@ from federation.errors import CarrefourError, ConfigError, PartnerError, PeerErr
 from federation.ledger import Ledger
 from federation.ledger.records import RecordState, RecordStatus
 from federation.ledger.sources import PartnerRow, SourceRow
-from federation.ledger.times import to_text
+from federation.ledger.times import to_seconds
 from federation.model import Action, Counts, Finding, Outcome, RunReport, RunState, Severity
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
@@ -131,7 +131,7 @@ def _planned(run: _Run, reading: Reading, report: RunReport) -> Iterator[Planned
         if state.state == RecordStatus.LIVE and state.mapping_version == run.source.version
     }
     settings = run.shop.settings
-    stamp = RunStamp(f"{settings.base_url}/runs/{run.id}", to_text(report.started))
+    stamp = RunStamp(f"{settings.base_url}/runs/{run.id}", to_seconds(report.started))
     broken: list[Outcome] = []
     rows = readable(reading, broken)
     yield from run.planner.plan(assess(rows, run.source, settings.base_url, stamp, known, settings.workers))

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import chain
 
 from federation.ledger import Ledger
-from federation.ledger.times import to_text
+from federation.ledger.times import to_seconds
 from federation.model import Outcome, Record, RunReport
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
@@ -48,7 +48,7 @@ def preview(
     elsewhere = ledger.records.keys_elsewhere(source.partner.slug, source.id) if ledger else frozenset()
     planner = Planner(states, source.version, elsewhere)
     account = Account()
-    stamp = RunStamp(f"{settings.base_url}/runs/preview", to_text(now))
+    stamp = RunStamp(f"{settings.base_url}/runs/preview", to_seconds(now))
     sample: list[Record] = []
     broken: list[Outcome] = []
     outcomes = assess(readable(reading, broken), source, settings.base_url, stamp, {}, settings.workers)

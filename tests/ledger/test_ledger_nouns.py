@@ -19,7 +19,7 @@ from federation.ledger.identities import ClaimRow, Minted
 from federation.ledger.records import RecordState, RecordStatus
 from federation.ledger.runs import ulid
 from federation.ledger.sources import PartnerRow, SourceRow
-from federation.ledger.times import from_text, to_text
+from federation.ledger.times import from_text, to_seconds, to_text
 from federation.model import Action, Counts, Finding, RunReport, RunState, Severity
 
 NOW = datetime(2026, 11, 21, 2, 14, tzinfo=UTC)
@@ -54,6 +54,7 @@ def test_times_keep_their_order_as_text() -> None:
 
     assert to_text(paris) == "2026-11-21T02:14:00.000000Z" == to_text(NOW)
     assert from_text(to_text(NOW)) == NOW
+    assert to_seconds(paris) == "2026-11-21T02:14:00Z"
     with pytest.raises(ValueError, match="zone"):
         to_text(datetime(2026, 1, 1))
 

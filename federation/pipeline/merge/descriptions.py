@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from federation.ledger.sources import PartnerRow, SourceRow
-from federation.ledger.times import to_text
+from federation.ledger.times import to_seconds
 from federation.model import RunReport, Term, Tier, Triple, to_lines
 from federation.pipeline.merge.project import DCTERMS, PROV, RDF_TYPE
 
@@ -112,7 +112,7 @@ def _types(node: Term, *classes: str) -> list[Triple]:
 
 
 def _time(at: datetime) -> Term:
-    return f'"{to_text(at)[:19]}Z"^^<{_XSD}dateTime>'
+    return f'"{to_seconds(at)}"^^<{_XSD}dateTime>'
 
 
 def _literal(text: str) -> Term:
