@@ -30,12 +30,12 @@ SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the cur
 
 
 def run_line(report: RunReport, lang: str) -> str:
-    """One line: source, state, counts."""
+    """One line: source, state, counts; and why it failed, unless a finding of the report says so in both languages."""
     state = STATES[lang].get(report.state.value, report.state.value)
     parts = [f"{report.source} : {state}" if lang == "fr" else f"{report.source}: {state}"]
-    if report.counts.read:
+    if report.counts.read or report.counts.missing:
         parts.append(count_line(report.counts, lang))
-    if report.message:
+    if report.message and not any(finding.message.get("en") == report.message for finding in report.findings):
         parts.append(report.message)
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)
 
@@ -53,7 +53,7 @@ def count_line(counts: Counts, lang: str) -> str:
         (counts.rejected, "rejetée{s}", "rejected"),
         (counts.excluded, "écartée{s} par la source", "left out by the source"),
         (counts.merged, "ligne{s} jointe{s} à une autre", "joined to another row"),
-        (counts.missing, "absente{s}", "missing"),
+        (counts.missing, "absente{s} mais gardée{s} en ligne", "missing but kept online"),
     ]
     parts += [
         f"{n} {(french if fr else english).format(s='s' if n > 1 else '')}" for n, french, english in optional if n

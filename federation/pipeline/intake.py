@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from federation import __version__
-from federation.model import Finding, Outcome, RawRecord
+from federation.model import Finding, Outcome, RawRecord, Severity
 from federation.pipeline.fetch import Fetched, FetchRequest, fetch
 from federation.pipeline.readers import Reading, ReadOptions, read
 from federation.pipeline.sources import Source
@@ -52,9 +52,25 @@ def open_feed(source: Source, body: Fetched, settings: Settings, vocabulary: Voc
 
 
 def readable(reading: Reading, broken: list[Outcome]) -> Iterator[RawRecord]:
-    """The rows that could be read; the others are put aside as rejected outcomes."""
+    """The rows that could be read; the others are put aside as rejected outcomes. A feed without any is remarked on."""
+    rows = 0
     for item in reading:
+        rows += 1
         if isinstance(item, Finding):
             broken.append(Outcome(item.where, None, None, (item,)))
         else:
             yield item
+    if not rows and not any(finding.rule == "empty-body" for finding in reading.findings):
+        reading.findings.append(_NO_ROWS)
+
+
+_NO_ROWS = Finding(
+    "no-rows",
+    Severity.WARNING,
+    {
+        "fr": "Le fichier ne contient aucune fiche. Celles qui sont en ligne y restent. Vérifiez l'export, et `at` ou "
+        "`types` dans le fichier de la source.",
+        "en": "The feed holds no record at all. Those online stay. Check the export, and `at` or `types` in the source "
+        "file.",
+    },
+)
