@@ -343,9 +343,12 @@ def _mark(document: Document) -> int:
 
 def _problem(folder: Path) -> str | None:
     """Why the folder cannot be opened as it is: None (it looks right), "" (nothing there), or a reason."""
-    if not folder.exists() or not any(folder.iterdir()):
+    try:
+        names = {item.name for item in folder.iterdir()} if folder.exists() else set()
+    except OSError as error:
+        raise EngineUnavailable(f"The search index in {folder} cannot be opened: {error.strerror}.") from error
+    if not names:
         return ""
-    names = {item.name for item in folder.iterdir()}
     if not names & {"meta.json", STATE, ".tantivy-meta.lock"}:
         raise EngineUnavailable(
             f"The folder {folder} holds files that are not a search index. Empty it, or choose another data folder."
