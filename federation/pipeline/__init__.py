@@ -25,7 +25,7 @@ from federation.pipeline.check import check
 from federation.pipeline.fetch import Fetched
 from federation.pipeline.intake import obtain, open_feed, readable
 from federation.pipeline.mapping import RunStamp
-from federation.pipeline.merge import AppliedBatch, Item, Merger
+from federation.pipeline.merge import AppliedBatch, Item, Merger, removal
 from federation.pipeline.plan import Planned, Planner, Step, end_state
 from federation.pipeline.preview import Preview, Progress, preview
 from federation.pipeline.readers import Reading
@@ -169,7 +169,7 @@ def _apply(run: _Run, batch: list[Planned]) -> None:
         ledger.findings.add(run.id, fresh)
     if notes := [_noted(run, planned) for planned in batch if planned.noted and not planned.retiered]:
         ledger.records.note(notes)
-    if items := [item for planned in batch if (item := _item(planned)) is not None]:
+    if items := [item for planned in batch if (item := _item(run, planned)) is not None]:
         run.shop.follow(run.shop.merger.apply(run.id, run.source.version, items))
 
 
@@ -187,8 +187,10 @@ def _noted(run: _Run, planned: Planned) -> RecordState:
     )
 
 
-def _item(planned: Planned) -> Item | None:
+def _item(run: _Run, planned: Planned) -> Item | None:
     record, tier = planned.outcome.record, planned.outcome.tier
+    if planned.closed:
+        return removal(run.states[str(planned.outcome.key)])
     if record is None or tier is None:
         return None
     if planned.step is Step.NEW:

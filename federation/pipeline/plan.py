@@ -11,6 +11,7 @@ from typing import Protocol
 from federation.model import Counts, Finding, Outcome, RunState, Severity, Tier
 
 _IN_STORE = frozenset({"live", "held", "missing"})
+_CLOSING = frozenset({"licence-not-open", "access-unreadable"})  # refusals that no earlier version may outlive
 
 
 class Known(Protocol):
@@ -44,13 +45,15 @@ class Planned:
     """One row and what to do with it. ``outcome`` is the given one, with a finding added if planning refused it.
 
     ``retiered``: an unchanged record meets another tier than before. ``noted``: nothing to write in the graph, but
-    its state in the ledger is out of date (it came back, was accepted again, or its hashes are older).
+    its state in the ledger is out of date (it came back, was accepted again, or its hashes are older). ``closed``: the
+    record may not be public any more, so what the store has of it is to be withdrawn.
     """
 
     outcome: Outcome
     step: Step
     retiered: bool = False
     noted: bool = False
+    closed: bool = False
 
 
 class Planner:
@@ -76,7 +79,7 @@ class Planner:
 
     def step(self, outcome: Outcome) -> Planned:
         """Plan one row and count it."""
-        planned = self._decide(outcome)
+        planned = self._closed(outcome) or self._decide(outcome)
         self._count(planned)
         return planned
 
@@ -87,6 +90,17 @@ class Planner:
     def counts(self, whole: bool) -> Counts:
         """The account so far; ``missing`` stays 0 unless the list was ``whole``."""
         return Counts(**self._tally, missing=len(self.missing()) if whole else 0)
+
+    def _closed(self, outcome: Outcome) -> Planned | None:
+        """Withdraw a record that its partner has closed; None if the row says no such thing."""
+        key = outcome.key
+        if key is None or key in self._accepted or not _closes(outcome):
+            return None
+        self._seen.add(key)
+        self._accepted.add(key)  # no further row of this key opens it again
+        known = self._states.get(key)
+        step = Step.REJECTED if outcome.excluded is None else Step.EXCLUDED
+        return Planned(outcome, step, closed=known is not None and known.state in _IN_STORE)
 
     def _decide(self, outcome: Outcome) -> Planned:
         record = outcome.record
@@ -140,6 +154,13 @@ class Planner:
 def _was_skipped(outcome: Outcome, known: Known) -> bool:
     """Say whether the row was not even mapped, for it still has the raw hash of its live record."""
     return known.state == "live" and not outcome.findings and outcome.raw_hash == known.raw_hash
+
+
+def _closes(outcome: Outcome) -> bool:
+    """Say whether a partner has closed a record: by its openness, or by its licence (harvesting design, section 9)."""
+    if outcome.excluded is not None:
+        return outcome.excluded.startswith("openness: ")
+    return outcome.record is None and any(finding.rule in _CLOSING for finding in outcome.findings)
 
 
 def end_state(counts: Counts, whole: bool) -> RunState:

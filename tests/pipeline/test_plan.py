@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import make_record
 
-from federation.model import Counts, Outcome, Tier
+from federation.model import Counts, Finding, Outcome, Severity, Tier
 from federation.pipeline.plan import Planner, Step, imbalance
 
 
@@ -169,3 +170,39 @@ def test_an_account_that_does_not_balance_is_noticed() -> None:
     assert imbalance(replace(fair, excluded=1)) == -1
     assert imbalance(replace(fair, new=0)) != 0
     assert imbalance(replace(fair, full=1)) != 0
+
+
+def closed(rule: str | None = None) -> Outcome:
+    """A row whose partner closed it: by its licence or consent (``rule``), or by its openness."""
+    if rule is None:
+        return Outcome("ligne 1", None, None, (), excluded="openness: private", key="1")
+    said = Finding(rule, Severity.VIOLATION, {"fr": "", "en": ""}, where="ligne 1")
+    return Outcome("ligne 1", None, None, (said,), key="1")
+
+
+@pytest.mark.parametrize("state", ["live", "held", "missing"])
+@pytest.mark.parametrize("rule", ["licence-not-open", "access-unreadable", None])
+def test_a_record_that_its_partner_closed_is_withdrawn(rule: str | None, state: str) -> None:
+    """Its last good version may not stay public; and the row is neither held nor missing."""
+    planner = Planner({"1": known(state=state)}, "m1")
+    planned = planner.step(closed(rule))
+
+    assert planned.closed
+    assert planned.step is (Step.EXCLUDED if rule is None else Step.REJECTED)
+    assert planner.missing() == []
+    assert planner.step(accepted()).step is Step.REJECTED, "no further row of the key opens it again"
+    assert imbalance(planner.counts(whole=True)) == 0
+
+
+def test_a_closed_record_that_is_not_public_needs_no_withdrawal() -> None:
+    """Nothing of it is in the store."""
+    assert not Planner({}, "m1").step(closed()).closed
+    assert not Planner({"1": known(state="withdrawn")}, "m1").step(closed("licence-not-open")).closed
+
+
+def test_a_second_row_that_is_closed_does_not_withdraw_the_first() -> None:
+    """The record of a key is settled by its first good row."""
+    planner = Planner({"1": known()}, "m1")
+    planner.step(accepted())
+
+    assert not planner.step(closed("licence-not-open")).closed
