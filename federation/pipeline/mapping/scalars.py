@@ -145,7 +145,7 @@ def _values(field: Field, clean: Clean, split: Split, words: Words) -> Lines:
         given = split(raw) if split is not leaves or isinstance(raw, list | dict) else [raw]
         if words is not None:
             given = [word for leaf in given for word in words(leaf)]
-        found: list[str] = []
+        found: dict[str, None] = {}
         for leaf in given:
             term = clean(plain(leaf), sheet.problems)
             if term is None or start + term in found:
@@ -153,8 +153,8 @@ def _values(field: Field, clean: Clean, split: Split, words: Words) -> Lines:
             if found and not many:
                 sheet.problems.append(Problem("several-values", str(plain(leaf))))
             else:
-                found.append(start + term)
-        return found
+                found[start + term] = None
+        return list(found)
 
     return lines
 
