@@ -22,6 +22,7 @@ from federation.pipeline.cleaning import (
     clean_point,
     clean_postcode,
     clean_text,
+    iris,
     literal,
     normal_address,
     text_literal,
@@ -431,3 +432,13 @@ def test_text_after_the_last_tag_is_kept() -> None:
 def test_a_character_reference_without_end_is_no_character() -> None:
     """Python refuses to read numbers of thousands of digits."""
     assert clean_text("a&#" + "1" * 5000 + ";b", []) == "a\ufffdb"
+
+
+def test_a_text_far_too_long_for_an_address_is_not_remembered() -> None:
+    """A feed of such texts would fill the memory."""
+    before = iris._address.cache_info().currsize
+    problems: list[Problem] = []
+
+    assert clean_iri("https://a.example/" + "x" * 100_000, problems) is None
+    assert rules(problems) == ["iri-unreadable"]
+    assert iris._address.cache_info().currsize == before

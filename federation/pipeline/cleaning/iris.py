@@ -39,7 +39,9 @@ def clean_iri(raw: Any, problems: list[Problem]) -> str | None:
     text = as_string(raw)
     if text is None or is_missing(text):
         return None
-    address, rule = _address(text.strip())
+    text = text.strip()
+    # The longest are not even looked at: what is looked at is remembered, and memory is for many short ones.
+    address, rule = _address(text) if len(text) <= 2 * LONGEST else (None, "iri-unreadable")
     if address is None:
         if rule:
             problems.append(Problem(rule, text))
