@@ -35,6 +35,8 @@ def _value(column: Column[Any]) -> object:
         return "2026-11-21T02:14:00.000000Z"
     if column.name == "counts":
         return {}
+    if column.name in {"record", "project", "home", "page", "url", "licence"}:
+        return f"https://{SECRET}.example/{SECRET}"
     if isinstance(kind, JSON):
         return {"message": {"fr": SECRET, "en": SECRET}, "where": SECRET}
     if isinstance(kind, Boolean):

@@ -434,7 +434,7 @@ def _postcode(value: Any) -> str:
 def test_the_published_query_for_a_departement_finds_the_same(harvests: Harvests) -> None:
     """Every name, town and page of the Puy-de-Dôme, as read from the lines of the export."""
     told = {(row["name"], row["page"]) for row in ask(harvests, example("projects-of-a-departement"))}
-    counted = set()
+    counted: set[tuple[str, str]] = set()
     for graph in harvests.graphs.values():
         said = dict(graph)
         if any(p == "http://schema.org/postalCode" and o.startswith("63") for p, o in graph):
