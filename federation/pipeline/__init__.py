@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger import Ledger
@@ -72,9 +71,10 @@ def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
     A feed that cannot be fetched or read gives a failed run, and nothing is removed. Raises EngineUnavailable (the
     store or the ledger cannot be written) and DataFolderBusy (the source is being harvested by another process).
     """
-    run = _open(source, shop)
+    started = shop.clock()
+    run = _open(source, shop, started)
     report = RunReport(
-        run.id, source.id, source.partner.slug, RunState.RUNNING, shop.clock(), None, Counts(),
+        run.id, source.id, source.partner.slug, RunState.RUNNING, started, None, Counts(),
         mapping_version=source.version,
     )  # fmt: skip
     missing = None
@@ -114,11 +114,11 @@ def _all_unchanged(last: RunReport) -> Counts:
     return replace(last.counts, new=0, changed=0, unchanged=last.counts.accepted)
 
 
-def _open(source: Source, shop: Workshop) -> _Run:
+def _open(source: Source, shop: Workshop, started: datetime) -> _Run:
     partner = PartnerRow(source.partner.slug, source.partner.name, source.partner.url)
     row = SourceRow(source.id, partner.slug, source.name, source.url, source.licence, source.version)
     shop.merger.declare(partner, row, source.lang)
-    run = shop.ledger.runs.start(source.id, partner.slug, shop.clock(), os.getpid(), mapping_version=source.version)
+    run = shop.ledger.runs.start(source.id, partner.slug, started, os.getpid(), mapping_version=source.version)
     states = shop.ledger.records.states(source.id)
     planner = Planner(states, source.version, shop.ledger.records.keys_elsewhere(partner.slug, source.id))
     return _Run(run, source, shop, states, planner, Account())
@@ -139,8 +139,21 @@ def _planned(run: _Run, reading: Reading, report: RunReport) -> Iterator[Planned
 
 
 def _batches(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
-    while batch := list(islice(planned, BATCH)):
+    """Batches in order. What was planned before the feed broke off is counted, so it comes before the failure."""
+    batch: list[Planned] = []
+    failure: CarrefourError | None = None
+    try:
+        for each in planned:
+            batch.append(each)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except (PartnerError, PeerError, ConfigError) as error:
+        failure = error
+    if batch:
         yield batch
+    if failure is not None:
+        raise failure
 
 
 def _write_all(run: _Run, batches: Iterator[list[Planned]], progress: Progress) -> None:
