@@ -283,3 +283,20 @@ def test_the_guide_names_every_key(vocabulary: Vocabulary) -> None:
     assert [key for key in keys if f"`{key}`" not in guide and f"\n{key} = " not in guide] == []
     assert [table for table in OPEN_TABLES if f"`[{table}" not in guide] == []
     assert [name for name in vocabulary.profiles if f"`{name}`" not in guide] == []
+
+
+@pytest.mark.parametrize("lang", ["fr-fr-fr", "fr-u", "fr\\n", "français", "x-a", "fr-ab-cd"])
+def test_a_language_that_the_store_could_not_read_is_refused(vocabulary: Vocabulary, lang: str) -> None:
+    """Every text of the source would carry it."""
+    said = refusal(HEAD.replace("[records]", f'lang = "{lang}"\n[records]'), vocabulary)
+
+    assert "line 6" in said
+    assert "lang" in said
+
+
+@pytest.mark.parametrize("lang", ["fr", "br", "oci", "pt-BR", "es-419", "zh-Hant-TW"])
+def test_a_language_may_name_its_script_and_region(vocabulary: Vocabulary, lang: str) -> None:
+    """As BCP 47 writes them."""
+    text = HEAD.replace("[records]", f'lang = "{lang}"\n[records]')
+
+    assert parse_source(text, "s.toml", vocabulary).lang == lang

@@ -54,7 +54,7 @@ class SourceTable(_Table):
     id: Slug | None = None
     partner: Slug | None = None
     name: str | None = Field(None, min_length=1, max_length=200)
-    lang: str = Field("fr", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    lang: str = Field("fr", pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Za-z]{2}|[0-9]{3}))?$")
     area: Literal["FR"] | Box | None = None
     url: str = Field(min_length=1)
     format: Literal["json-ld", "json", "geojson", "csv", "xlsx"] | None = None
