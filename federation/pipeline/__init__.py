@@ -23,9 +23,9 @@ from federation.pipeline.assess import assess
 from federation.pipeline.check import check
 from federation.pipeline.fetch import Fetched
 from federation.pipeline.intake import obtain, open_feed, readable
-from federation.pipeline.mapping import RunStamp
+from federation.pipeline.mapping import Columns, RunStamp
 from federation.pipeline.merge import AppliedBatch, Item, Merger, removal
-from federation.pipeline.plan import Planned, Planner, Step, end_state
+from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
 from federation.pipeline.preview import Preview, Progress, preview
 from federation.pipeline.readers import Reading
 from federation.pipeline.sources import Coverage, Source
@@ -86,12 +86,14 @@ def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
             return _finish(run, replace(report, state=RunState.UNCHANGED, counts=_all_unchanged(same)), None)
         shop.ledger.bodies.keep(body.body, source.id, shop.clock(), body.content_type, body.etag, body.last_modified)
         reading = open_feed(source, body, shop.settings, shop.vocabulary)
-        _write_all(run, _batches(_planned(run, reading, report)), progress)
+        columns = Columns(source)
+        _write_all(run, _batches(_planned(run, reading, columns, report)), progress)
         run.account.add("", [replace(found, where=source.id) for found in reading.findings])
-        whole = reading.whole and source.coverage is Coverage.COMPLETE
+        run.account.add("", columns.findings(source.id))
+        state = end_state(run.planner.counts(False), reading.whole)
+        whole = state in WHOLE and source.coverage is Coverage.COMPLETE
         missing = run.planner.missing() if whole else None
-        counts = run.planner.counts(whole)
-        report = replace(report, counts=counts, state=end_state(counts, reading.whole))
+        report = replace(report, counts=run.planner.counts(whole), state=state)
     except (PartnerError, PeerError, ConfigError) as error:
         run.account.add("", [_failure(error, source)])
         counts = run.planner.counts(False)
@@ -124,7 +126,7 @@ def _open(source: Source, shop: Workshop, started: datetime) -> _Run:
     return _Run(run, source, shop, states, planner, Account())
 
 
-def _planned(run: _Run, reading: Reading, report: RunReport) -> Iterator[Planned]:
+def _planned(run: _Run, reading: Reading, columns: Columns, report: RunReport) -> Iterator[Planned]:
     known = {
         key: state.raw_hash
         for key, state in run.states.items()
@@ -133,7 +135,7 @@ def _planned(run: _Run, reading: Reading, report: RunReport) -> Iterator[Planned
     settings = run.shop.settings
     stamp = RunStamp(f"{settings.base_url}/runs/{run.id}", to_seconds(report.started))
     broken: list[Outcome] = []
-    rows = readable(reading, broken)
+    rows = columns.over(readable(reading, broken))
     yield from run.planner.plan(assess(rows, run.source, settings.base_url, stamp, known, settings.workers))
     yield from run.planner.plan(broken)
 

@@ -10,6 +10,9 @@ from typing import Protocol
 
 from federation.model import Counts, Finding, Outcome, RunState, Severity, Tier
 
+WHOLE = frozenset({RunState.SUCCEEDED, RunState.WITH_REJECTS})
+"""The states of a run that has seen the whole list, so that silence on a record says something."""
+
 _IN_STORE = frozenset({"live", "held", "missing"})
 _CLOSING = frozenset({"licence-not-open", "access-unreadable"})  # refusals that no earlier version may outlive
 
@@ -164,7 +167,12 @@ def _closes(outcome: Outcome) -> bool:
 
 
 def end_state(counts: Counts, whole: bool) -> RunState:
-    """The state in which a run ends that could read its feed."""
+    """The state in which a run ends that could read its feed.
+
+    A feed without a single row fails: it is far more often an accident than a partner who withdraws everything.
+    """
+    if not counts.read:
+        return RunState.FAILED
     if not whole:
         return RunState.INCOMPLETE
     return RunState.WITH_REJECTS if counts.rejected or counts.held else RunState.SUCCEEDED

@@ -14,7 +14,7 @@ from federation.model import Outcome, Record, RunReport
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
 from federation.pipeline.intake import obtain, open_feed, readable
-from federation.pipeline.mapping import RunStamp
+from federation.pipeline.mapping import Columns, RunStamp
 from federation.pipeline.plan import Planner, Step, end_state
 from federation.pipeline.sources import Coverage, Source
 from federation.settings import Settings
@@ -51,7 +51,8 @@ def preview(
     stamp = RunStamp(f"{settings.base_url}/runs/preview", to_seconds(now))
     sample: list[Record] = []
     broken: list[Outcome] = []
-    outcomes = assess(readable(reading, broken), source, settings.base_url, stamp, {}, settings.workers)
+    columns = Columns(source)
+    outcomes = assess(columns.over(readable(reading, broken)), source, settings.base_url, stamp, {}, settings.workers)
     for planned in planner.plan(chain(outcomes, broken)):
         account.add(planned.outcome.where, planned.outcome.findings)
         account.drain()
@@ -59,6 +60,7 @@ def preview(
         if len(sample) < SAMPLE and record is not None and planned.step in {Step.NEW, Step.CHANGED}:
             sample.append(record)
     account.add("", [replace(found, where=source.id) for found in reading.findings])
+    account.add("", columns.findings(source.id))
     counts = planner.counts(reading.whole and source.coverage is Coverage.COMPLETE)
     report = RunReport(
         "preview", source.id, source.partner.slug, end_state(counts, reading.whole), now, now, counts, account.all(),

@@ -5,6 +5,7 @@ Read mapper.py first. A mapping decides which column is which of our words, neve
 
 from __future__ import annotations
 
+from federation.pipeline.mapping.columns import Columns
 from federation.pipeline.mapping.grouping import Group
 from federation.pipeline.mapping.mapper import Mapper, RunStamp
 from federation.pipeline.sources import Source
@@ -16,4 +17,4 @@ def compile_mapping(source: Source, vocabulary: Vocabulary, base_url: str) -> Ma
     return Mapper(source, vocabulary, base_url.rstrip("/"))
 
 
-__all__ = ["Group", "Mapper", "RunStamp", "compile_mapping"]
+__all__ = ["Columns", "Group", "Mapper", "RunStamp", "compile_mapping"]

@@ -1,0 +1,117 @@
+"""Watches whether the columns that a source file names are in the feed at all: a typing error must not pass in silence.
+
+A profile's own entries are not watched: a preset names more than any one feed has.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from federation.model import Finding, RawRecord, Severity
+from federation.pipeline.mapping.paths import Getter, compile_path
+from federation.pipeline.sources import Source
+from federation.vocabulary import fold
+
+_HOLE = re.compile(r"\{([^{}:]+)\}")
+_LEARNT = 200  # rows whose keys are remembered, to say which columns there are
+_SHOWN = 30  # columns named in a message
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A column that the source file names: for which of our words, in which line, and whether rows hang on it."""
+
+    column: str
+    term: str
+    line: int | None
+    decides: bool
+    read: Getter
+
+
+class Columns:
+    """The columns of one source file that no row has had so far."""
+
+    def __init__(self, source: Source) -> None:
+        self._unmet = list(_named(source))
+        self._known: dict[str, None] = {}
+        self._rows = 0
+
+    def over(self, rows: Iterable[RawRecord]) -> Iterator[RawRecord]:
+        """Give the rows on, and learn from each."""
+        for raw in rows:
+            if self._rows < _LEARNT:
+                self._known.update(dict.fromkeys(raw.row))
+            self._rows += 1
+            if self._unmet:
+                self._unmet = [named for named in self._unmet if named.read(raw.row) is None]
+            yield raw
+
+    def findings(self, where: str) -> list[Finding]:
+        """What to tell the partner once all rows have been seen; nothing if there was none."""
+        return [self._finding(named, where) for named in self._unmet] if self._rows else []
+
+    def _finding(self, named: _Named, where: str) -> Finding:
+        folded = {fold(name): name for name in self._known}
+        near = difflib.get_close_matches(fold(named.column), folded, n=1)
+        nearest = folded[near[0]] if near else None
+        known = ", ".join(f"« {name} »" for name in list(self._known)[:_SHOWN])
+        french = f" (ligne {named.line} du fichier de la source)" if named.line else ""
+        english = f" (line {named.line} of the source file)" if named.line else ""
+        return Finding(
+            rule="column-missing",
+            severity=Severity.VIOLATION if named.decides else Severity.WARNING,
+            where=where,
+            field=named.column,
+            term=named.term,
+            suggestion=nearest,
+            message={
+                "fr": f"Aucune ligne n'a de colonne « {named.column} », nommée pour `{named.term}`{french}. "
+                + (f"Vouliez-vous « {nearest} » ? " if nearest else "")
+                + f"Colonnes du fichier : {known}.",
+                "en": f"No row has a column “{named.column}”, named for `{named.term}`{english}. "
+                + (f"Did you mean “{nearest}”? " if nearest else "")
+                + f"Columns of the file: {known}.",
+            },
+        )
+
+
+def _named(source: Source) -> Iterator[_Named]:
+    tables: list[tuple[str, Mapping[str, tuple[str, ...]], bool]] = [
+        ("fields", {term: paths for term, paths in source.fields.items() if _at_top(term, source)}, False),
+        ("records", {"id": source.records.id, "page": source.records.page}, True),
+        ("only", {title: (title,) for title in source.only}, True),
+        ("except", {title: (title,) for title in source.excluded}, True),
+    ]
+    for table, entries, decides in tables:
+        for term, paths in entries.items():
+            line = source.lines.get(f"{table}.{term}")
+            if line is None:  # from the profile
+                continue
+            columns = [column for path in paths for column in _columns(path)]
+            if len(paths) > 1:  # the first that is not empty: enough if one is there
+                readers = [compile_path(column) for column in columns]
+                yield _Named(" / ".join(columns), term, line, decides, _first(readers))
+                continue
+            for column in columns:
+                yield _Named(column, term, line, decides, compile_path(column))
+
+
+def _at_top(term: str, source: Source) -> bool:
+    """Whether the path of a term starts at the row, not at an object that another entry leads to."""
+    parts = term.split(".")
+    return not any(".".join([*parts[:end], "at"]) in source.fields for end in range(1, len(parts)))
+
+
+def _columns(path: str) -> list[str]:
+    """The columns that a path or a template needs. ``@page`` and ``{id}`` are words of ours."""
+    if path.startswith("@"):
+        return []
+    holes = _HOLE.findall(path)
+    return [hole for hole in holes if hole != "id"] if holes or "://" in path else [path]
+
+
+def _first(readers: list[Getter]) -> Getter:
+    return lambda row: next((value for read in readers if (value := read(row)) is not None), None)
