@@ -175,6 +175,10 @@ class Platform:
         found = totals(self.search, _now().date().isoformat())
         return found.projects, found.partners
 
+    def source_ids(self) -> list[str]:
+        """The ids of all source files, in order."""
+        return sorted(path.stem for path in self.settings.sources_dir.glob("*.toml"))
+
     def sources(self, names: Sequence[str] = ()) -> list[Source]:
         """The sources of the instance, or those named. Raises ConfigError naming file, line and nearest word."""
         if names:

@@ -84,7 +84,8 @@ for command in (
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
-        code = group.main(standalone_mode=False)
+        code = group.main(prog_name="carrefour", standalone_mode=False)
+        sys.stdout.flush()  # here, where a reader that has gone is no failure
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
@@ -93,8 +94,8 @@ def main() -> None:
     except click.Abort:
         click.echo("interrupted", err=True)
         code = 130
-    except BrokenPipeError:  # the reader of our output (head, less) has gone
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit):  # the reader of our output (head, less) has gone; click ends with the latter
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer must not fail at exit
         code = 0
     except CarrefourError as error:
         click.echo(f"carrefour: {error}", err=True)

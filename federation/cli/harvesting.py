@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
-from federation.cli.reports import count_line, finding_lines, finding_values, run_line, run_values
+from federation.cli.reports import count_line, finding_lines, finding_values, project_count, run_line, run_values
 from federation.cli.shell import Shell
 from federation.errors import ConfigError
 from federation.model import RunReport, RunState, Severity
 from federation.pipeline import Preview, Progress
-from federation.platform import check_alone
+from federation.pipeline.sources import Source
+from federation.platform import Platform, check_alone
 from federation.settings import CONFIG_NAME
 
 SHOWN = 12  # kinds of findings printed for one run; --json and the run's page give all
@@ -31,12 +32,10 @@ def harvest_command(shell: Shell, sources: tuple[str, ...], as_json: bool) -> in
     """Harvest SOURCES (ids of files in sources/), or all of them.
 
     Each feed is fetched, read, mapped, validated and merged; records already known and unchanged are skipped. A
-    failing source does not stop the others.
+    failing source does not stop the others. Counts: +new ~changed =unchanged.
     """
     platform = shell.platform()
-    chosen = platform.sources(sources)
-    if not chosen:
-        raise ConfigError(f"There is no source file in {platform.settings.sources_dir}. See docs/sources.md.")
+    chosen, faults = _load(shell, platform, sources or platform.source_ids())
     reports = []
     with platform.writing() as writer:
         for source in chosen:
@@ -50,13 +49,29 @@ def harvest_command(shell: Shell, sources: tuple[str, ...], as_json: bool) -> in
                 for line in finding_lines(report.findings, shell.lang, SHOWN):
                     click.echo(line)
     if not as_json:
-        projects, partners = platform.totals()
-        text = {
-            "fr": f"{projects} projets de {partners} contributeurs.",
-            "en": f"{projects} projects from {partners} partners.",
-        }
-        click.echo(shell.say(text))
-    return _exit_code(reports)
+        click.echo(project_count(*platform.totals(), shell.lang) + ".")
+    return FAILED if faults else _exit_code(reports)
+
+
+def _load(shell: Shell, platform: Platform, names: Sequence[str]) -> tuple[list[Source], int]:
+    """Load the sources that can be loaded; tell of the others, and count them.
+
+    Raises ConfigError if there is none, or none that can be loaded.
+    """
+    loaded: list[Source] = []
+    faults: list[ConfigError] = []
+    for name in names:
+        try:
+            loaded.append(platform.source(name))
+        except ConfigError as error:
+            faults.append(error)
+    if not names:
+        raise ConfigError(f"There is no source file in {platform.settings.sources_dir}. See docs/sources.md.")
+    if not loaded:
+        raise faults[0]
+    for fault in faults:
+        click.echo(f"carrefour: {shell.say(getattr(fault, 'text', None) or {'en': str(fault)})}", err=True)
+    return loaded, len(faults)
 
 
 def _exit_code(reports: Sequence[RunReport]) -> int:
@@ -88,34 +103,35 @@ def _progress(label: str) -> Iterator[Progress]:
 
 @click.command("preview")
 @click.argument("source")
+@click.option("--sample", is_flag=True, help="Show also the first records in full, as they would be written.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def preview_command(shell: Shell, source: str, as_json: bool) -> int:
+def preview_command(shell: Shell, source: str, sample: bool, as_json: bool) -> int:
     """Take SOURCE (an id in sources/, or a source file) through all stages. Nothing is written.
 
-    Says what a harvest would add, change and reject, with the findings.
+    Says what a harvest would add, change and reject, with all findings: +new ~changed =unchanged.
     """
     platform = shell.platform()
     with _progress(source) as progress:
         plan = platform.preview(platform.source(source), progress)
-    _print_preview(shell, plan, as_json)
+    _print_preview(shell, plan, sample, as_json)
     return REJECTS if plan.report.counts.rejected or plan.report.counts.held else 0
 
 
-def _print_preview(shell: Shell, plan: Preview, as_json: bool) -> None:
+def _print_preview(shell: Shell, plan: Preview, sample: bool, as_json: bool) -> None:
     if as_json:
         value = {**run_values(plan.report), "sample": [record.content for record in plan.sample]}
         click.echo(json.dumps(value, ensure_ascii=False, indent=2))
         return
     counts = plan.report.counts
     text = {
-        "fr": f"Projet de moisson de {plan.report.source} : {count_line(counts, 'fr')}. Rien n'a été écrit.",
-        "en": f"Plan for {plan.report.source}: {count_line(counts, 'en')}. Nothing was written.",
+        "fr": f"Essai à blanc de {plan.report.source} : {count_line(counts, 'fr')}. Rien n'a été écrit.",
+        "en": f"Dry run of {plan.report.source}: {count_line(counts, 'en')}. Nothing was written.",
     }
     click.echo(shell.say(text))
     for line in finding_lines(plan.report.findings, shell.lang):
         click.echo(line)
-    for record in plan.sample:
+    for record in plan.sample if sample else ():
         click.echo(f"\n# {record.iri}\n{record.content}", nl=False)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import waitress
 
+from federation.cli.reports import project_count
 from federation.cli.shell import Shell
 from federation.errors import ConfigError
 from federation.platform import demo_folder
@@ -74,11 +75,11 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port: carrefour serve --port 8001"
         ) from error
-    projects, partners = platform.totals()
+    totals = platform.totals()
     texts = {
-        "fr": f"{projects} projets de {partners} contributeurs ; SPARQL : {settings.base_url}/sparql\n"
+        "fr": f"{project_count(*totals, 'fr')} ; SPARQL : {settings.base_url}/sparql\n"
         f"À ouvrir : http://{host}:{port}/  (Ctrl+C pour arrêter)",
-        "en": f"{projects} projects from {partners} partners; SPARQL: {settings.base_url}/sparql\n"
+        "en": f"{project_count(*totals, 'en')}; SPARQL: {settings.base_url}/sparql\n"
         f"Open: http://{host}:{port}/  (Ctrl+C to stop)",
     }
     click.echo(shell.say(texts))

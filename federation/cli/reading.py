@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from federation.cli.reports import run_line, run_values
+from federation.cli.reports import project_count, run_line, run_values
 from federation.cli.shell import Shell
 from federation.errors import ConfigError
 
@@ -79,13 +80,18 @@ def export_command(shell: Shell, output: Path | None) -> None:
             sys.stdout.buffer.write(line)
         return
     part = output.with_name(output.name + ".part")
-    with part.open("wb") as raw:
-        if output.suffix == ".gz":
-            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-                packed.writelines(lines)
-        else:
-            raw.writelines(lines)
-    part.replace(output)
+    try:
+        with part.open("wb") as raw:
+            if output.suffix == ".gz":
+                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
+                    packed.writelines(lines)
+            else:
+                raw.writelines(lines)
+        part.replace(output)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise ConfigError(f"The export cannot be written to {output}: {error.strerror}.") from error
 
 
 @click.command("status")
@@ -105,11 +111,7 @@ def status_command(shell: Shell, as_json: bool) -> None:
         }
         click.echo(json.dumps(value, ensure_ascii=False, indent=2))
         return
-    text = {
-        "fr": f"{projects} projets de {partners} contributeurs",
-        "en": f"{projects} projects from {partners} partners",
-    }
-    click.echo(shell.say(text))
+    click.echo(project_count(projects, partners, shell.lang))
     never = {"fr": "jamais moissonnée", "en": "never harvested"}
     for source, run in runs.items():
         click.echo(run_line(run, shell.lang) if run else f"{source} : {shell.say(never)}")

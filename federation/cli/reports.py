@@ -26,6 +26,7 @@ SEVERITIES = {
 }
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
+MAX_VALUES = 6  # different values of one rule and field that are named
 SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 
 
@@ -43,7 +44,9 @@ def run_line(report: RunReport, lang: str) -> str:
 def count_line(counts: Counts, lang: str) -> str:
     """The account of the rows, in words; zero parts are left out."""
     fr = lang == "fr"
-    tiers = f"{counts.essential} Essential, {counts.basic} Basic, {counts.full} Full"
+    names = ("essentiel", "de base", "complet") if fr else ("Essential", "Basic", "Full")
+    reached = (counts.essential, counts.basic, counts.full)
+    tiers = ", ".join(f"{number} {name}" for number, name in zip(reached, names, strict=True))
     parts = [f"{counts.read} " + (("lues" if counts.read > 1 else "lue") if fr else "read")]
     accepted = ("acceptées" if counts.accepted > 1 else "acceptée") if fr else "accepted"
     detail = f" ({tiers})" if counts.essential + counts.basic + counts.full else ""
@@ -86,24 +89,45 @@ def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = No
 
 
 def _group_line(group: Sequence[Finding], lang: str) -> str:
-    first = group[0]
-    seen = list(dict.fromkeys(item.where for item in group if item.where))
-    places = ", ".join(_short(where) for where in seen[:MAX_PLACES])
+    """One line for findings of one rule and field: the first in full, then the other values, then how many more."""
+    first, french = group[0], lang == "fr"
     head = f"  {SEVERITIES[lang][first.severity]} ({sum(item.count for item in group)})"
     field = ""
     if first.field:
-        field = f" champ « {first.field} »" if lang == "fr" else f' field "{first.field}"'
-    value = f" [{first.value}]" if first.value else ""
-    more = " …" if len(seen) > MAX_PLACES else ""
+        field = f" champ « {first.field} »" if french else f' field "{first.field}"'
     message = first.message.get(lang) or next(iter(first.message.values()), first.rule)
-    separator = " :" if lang == "fr" else ":"
-    return f"{head}{field}{separator} {message}{value}" + (f" ({places}{more})" if places else "")
+    alike = [item for item in group if item.value == first.value]
+    value = f" [{first.value}]" if first.value and first.value not in message else ""
+    line = f"{head}{field}{' :' if french else ':'} {message}{value}{_places(alike)}"
+    others = list(dict.fromkeys(item.value for item in group if item.value != first.value))
+    if not others:
+        return line
+    said = [f"« {other} »{_places([item for item in group if item.value == other])}" for other in others[:MAX_VALUES]]
+    if len(others) > MAX_VALUES:
+        said.append(f"et {len(others) - MAX_VALUES} autres" if french else f"and {len(others) - MAX_VALUES} more")
+    return f"{line} {'De même' if french else 'Likewise'} : {', '.join(said)}"
+
+
+def _places(group: Sequence[Finding]) -> str:
+    """The first rows that findings are about, in brackets."""
+    seen = list(dict.fromkeys(item.where for item in group if item.where))
+    if not seen:
+        return ""
+    named = [place for where in seen[:MAX_PLACES] for place in where.split(", ")]
+    more = " …" if len(seen) > MAX_PLACES or sum(item.count for item in group) > max(len(seen), len(named)) else ""
+    return f" ({', '.join(_short(where) for where in named)}{more})"
+
+
+def project_count(projects: int, partners: int, lang: str) -> str:
+    """How many projects from how many partners, in words."""
+    if lang == "fr":
+        return f"{projects} projet{'s' * (projects > 1)} de {partners} contributeur{'s' * (partners > 1)}"
+    return f"{projects} project{'s' * (projects != 1)} from {partners} partner{'s' * (partners != 1)}"
 
 
 def _short(where: str) -> str:
     """An IRI by its end, which tells records apart."""
-    parts = [part.rpartition("/")[2] if "://" in part else part for part in where.split(", ")]
-    return ", ".join(parts)
+    return where.rpartition("/")[2] if "://" in where else where
 
 
 def finding_values(finding: Finding) -> dict[str, Any]:
