@@ -16,6 +16,8 @@ from flask.testing import FlaskClient
 
 from federation import settings as settings_module
 from federation.cli import documentation, group
+from federation.pipeline.readers import READERS
+from federation.pipeline.sources import FORMATS, parse_source
 from federation.platform import open_platform
 from federation.settings import CONFIG_NAME, load_settings
 from federation.vocabulary import documentation as vocabulary_documentation
@@ -187,6 +189,21 @@ def test_a_command_in_a_page_is_one(page: str, line: str, tmp_path: Path, monkey
         return
 
     assert group.commands[words[at]].make_context(words[at], words[at + 1 :], parent=context)
+
+
+def test_the_source_file_in_the_readme_is_one() -> None:
+    """The TOML of the README parses as a source file, against the vocabulary."""
+    (block,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+
+    assert parse_source(block, "jardins.toml", load()).partner.name == "Réseau des jardins"
+
+
+def test_the_formats_of_source_files_are_those_of_the_readers() -> None:
+    """Every reader can be named in a source file, and docs/sources.md says so; no other format can."""
+    row = re.search(r"^\| `format` \| (.*?) \|", (ROOT / "docs" / "sources.md").read_text("utf-8"), re.MULTILINE)
+
+    assert row is not None
+    assert set(READERS) == set(FORMATS) == set(re.findall(r"`([^`]+)`", row[1]))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

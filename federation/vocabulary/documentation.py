@@ -33,7 +33,8 @@ This page is written by `python -m federation.vocabulary.documentation`, from `v
    `sh:name`, `sh:description` and `sh:message` in French and English, `sh:order`, `sh:group`; `dcterms:accessRights` if
    it is not open data. If its absence should be told, add an `…-expected` shape with `sh:minCount 1` and the severity.
 3. If the property is our own, define it in `vocab/ontology.ttl`; if it is another's, add it to the reused terms there.
-4. Write this page again, run the tests of `tests/vocabulary/`.
+4. Add the key to `vocab/mappings/carrefour.toml`, the profile of feeds in our own vocabulary.
+5. Write this page again, run the tests of `tests/vocabulary/`.
 
 No Python changes: kind, openness, tier and thesaurus are read from these files. A text is `rdf:langString`; a string
 with an `sh:pattern` is a code, which never becomes a number; an IRI with `sh:class` is an object with its own fields.
