@@ -194,6 +194,7 @@ class Workshop:
         the project it is of now: the last line of a record is always true.
         """
         states = effects.regrouping.states
+        noted = {state.record for state in effects.states}  # not all items: one withdrawn twice may still move
         moved: list[NewChange] = []
         told = {change.project for change in effects.changes}
         told_of = {change.record for change in effects.changes}
@@ -212,7 +213,7 @@ class Workshop:
                     if record not in told_of:
                         moved.append(NewChange(Action.UPDATE, record, state.digest, project))
                         told.add(project)
-                if record not in items:
+                if record not in noted:
                     effects.states.append(state._replace(pid=pids[record]))
             others = [record for record in cluster.live if record not in items]
             if others and project not in told:
