@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
+from federation.catalogue.formats import RECORD_DATA
 from federation.catalogue.negotiation import best
 from federation.errors import CarrefourError, ConfigError, EngineUnavailable, PartnerError, PeerError, QueryRejected
 from federation.web.language import language
 from federation.web.respond import Unacceptable, href
 
 RETRY_SECONDS = "30"
+_JSON = ("application/problem+json", "application/json")
+_MACHINES = ("text/plain", *_JSON, *(form.media_type for form in RECORD_DATA))
+"""What a client that reads no pages may name; all but JSON get plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +65,34 @@ def status_of(error: CarrefourError) -> Status:
     return next(status for kind, status in ERROR_STATUS if isinstance(error, kind))
 
 
+def wants_html() -> bool:
+    """Whether an error is best shown as a page: not to a client that prefers data, or wants no HTML at all."""
+    return best(request.headers.get("Accept"), ["text/html", *_MACHINES]) == "text/html"
+
+
 def answer(code: int, detail: str = "", headers: Mapping[str, str] | None = None) -> Response:
-    """A page, or plain text for those who want no HTML."""
-    if best(request.headers.get("Accept"), ["text/html", "text/plain"]) == "text/plain":
-        response = Response(f"{code} {detail}\n", code, content_type="text/plain; charset=utf-8")
+    """A page; for machines a problem document (RFC 9457) if they read JSON, else a line of plain text."""
+    if wants_html():
+        response = Response(render_template("error.html", code=code, detail=detail), code, mimetype="text/html")
+    elif best(request.headers.get("Accept"), _MACHINES) in _JSON:
+        problem = {"title": _reason(code), "status": code} | ({"detail": detail} if detail else {})
+        response = Response(json.dumps(problem, ensure_ascii=False) + "\n", code, mimetype="application/problem+json")
     else:
-        body = render_template("error.html", code=code, detail=detail)
-        response = Response(body, code, mimetype="text/html")
+        said = " ".join(filter(None, (str(code), _reason(code)))) + (f"\n{detail}" if detail else "")
+        response = Response(f"{said}\n", code, content_type="text/plain; charset=utf-8")
+    if response.mimetype == "text/html":
         response.headers["Content-Language"] = language()
     response.headers.update(headers or {})
+    return _open(response)
+
+
+def _reason(code: int) -> str:
+    return HTTP_STATUS_CODES.get(code, "")
+
+
+def _open(response: Response) -> Response:
+    """The headers of every failure: read from other sites, never kept, different by Accept."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cache-Control"] = "no-store"
     response.vary.add("Accept")
     return response
@@ -86,15 +111,14 @@ def register(app: Flask) -> None:
     def unacceptable(error: Unacceptable) -> Response:
         offers = [(href(path), form) for path, form in error.offers]
         lines = "".join(f"{form.media_type} {path}\n" for path, form in offers)
-        if best(request.headers.get("Accept"), ["text/html"]):
+        if wants_html():
             response = Response(render_template("error.html", code=406, offers=offers), 406, mimetype="text/html")
         else:
             response = Response(f"406 Not Acceptable\n{lines}", 406, content_type="text/plain; charset=utf-8")
         written = [f'<{path}>; rel="alternate"; type="{form.media_type}"' for path, form in offers]
         response.headers["Link"] = ", ".join(written)
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.vary.add("Accept")
-        return response
+        response.headers["Access-Control-Expose-Headers"] = "Link"
+        return _open(response)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from flask.testing import FlaskClient
 from sample_commons import make_platform
@@ -89,3 +91,38 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
 
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/records/avise/nope", "/theme/NOPE", "/sources/nope"])
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/turtle", "text/plain"),
+        ("application/ld+json", "text/plain"),
+        ("text/turtle, */*;q=0.1", "text/plain"),
+        ("image/png", "text/plain"),
+        ("application/json", "application/problem+json"),
+        ("application/problem+json", "application/problem+json"),
+        ("text/html, */*;q=0.8", "text/html"),
+    ],
+)
+def test_a_machine_is_told_in_its_own_terms(client: FlaskClient, path: str, accept: str, kind: str) -> None:
+    """404 as a line of text or a problem document to whoever reads no HTML; varying, and open to other sites."""
+    response = client.get(path, headers={"Accept": accept})
+
+    assert response.status_code == 404
+    assert response.mimetype == kind
+    assert "Accept" in response.headers["Vary"]
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    if kind == "application/problem+json":
+        assert json.loads(response.data) == {"title": "Not Found", "status": 404}
+
+
+@pytest.mark.parametrize("path", ["/projet/p1", "/projet/gone", "/records/avise/123"])
+def test_a_refused_format_is_explained_to_machines(client: FlaskClient, path: str) -> None:
+    """406 as plain text with the list, readable by scripts of other sites."""
+    response = client.get(path, headers={"Accept": "image/png"})
+
+    assert (response.status_code, response.mimetype) == (406, "text/plain")
+    assert "Accept" in response.headers["Vary"]
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
