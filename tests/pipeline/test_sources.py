@@ -300,3 +300,43 @@ def test_a_language_may_name_its_script_and_region(vocabulary: Vocabulary, lang:
     text = HEAD.replace("[records]", f'lang = "{lang}"\n[records]')
 
     assert parse_source(text, "s.toml", vocabulary).lang == lang
+
+
+def french(text: str, vocabulary: Vocabulary) -> str:
+    """What a French operator reads."""
+    with pytest.raises(ConfigError) as caught:
+        parse_source(text, "ressources.toml", vocabulary)
+    return caught.value.text["fr"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            '[fields]\ndiscription = "Texte"',
+            "ligne 10 : il n'y a pas de champ « discription » dans [fields]. Vouliez-vous « description » ?",
+        ),
+        ('[field]\nname = "Nom"', "ligne 9 : il n'y a pas de table [field]. Vouliez-vous « fields » ?"),
+        ('[openness]\ntheme = "privat"', "n'est pas un niveau d'ouverture. Vouliez-vous « private » ?"),
+        ("[limits]\nrecords = -5", "ligne 10 : `records` : un nombre plus grand que 0 est attendu."),
+        ('[partner]\nslug = "Les Jardins"', "« Les Jardins » doit être fait de lettres minuscules"),
+        ('[crosswalk.theme]\nfile = "absent.csv"', "ne peut pas être lu : ce fichier ou ce dossier n'existe pas."),
+        (
+            "[fields\n",
+            "ressources.toml, ligne 9, colonne 8 : ce n'est pas du TOML valide : il manque le crochet fermant",
+        ),
+    ],
+)
+def test_faults_are_told_in_french_too(vocabulary: Vocabulary, lines: str, expected: str) -> None:
+    """The French sentence says as much as the English one: file, line, fault, nearest word."""
+    assert expected in french(HEAD + lines + "\n", vocabulary)
+
+
+def test_several_faults_are_lines_in_both_languages(vocabulary: Vocabulary) -> None:
+    """Each fault has its line, in the order of the file, in French as in English."""
+    text = HEAD + '[fields]\nnom = "Nom"\ndiscription = "Texte"\n'
+
+    en, fr = refusal(text, vocabulary, "ressources.toml").split("\n"), french(text, vocabulary).split("\n")
+
+    assert [line.partition(":")[0] for line in en] == ["ressources.toml, line 10", "ressources.toml, line 11"]
+    assert [line.partition(" :")[0] for line in fr] == ["ressources.toml, ligne 10", "ressources.toml, ligne 11"]

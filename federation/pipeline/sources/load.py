@@ -6,20 +6,20 @@ A fault is named with the file, the line and the nearest valid word. Must never 
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from federation.errors import ConfigError
-from federation.model import Openness
+from federation.errors import ConfigError, os_reason, toml_fault
+from federation.model import Openness, Text
+from federation.pipeline.sources.faults import all_faults, nearest, say, value_fault
 from federation.pipeline.sources.schema import OPEN_TABLES, TABLES, PartnerTable, RecordsTable, SourceTable
 from federation.pipeline.sources.source import Coverage, Crosswalk, Limits, Partner, Records, Request, Source
 from federation.pipeline.sources.terms import Terms
@@ -37,7 +37,8 @@ def load_source(path: Path, vocabulary: Vocabulary) -> Source:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name}: {error}") from error
+        why = os_reason(error)
+        raise ConfigError(f"{path.name}: {why['en']}.", f"{path.name} : {why['fr']}.") from error
     return parse_source(text, path.name, vocabulary, path.parent)
 
 
@@ -50,15 +51,9 @@ def parse_source(text: str, name: str, vocabulary: Vocabulary, folder: Path | No
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_syntax(name, str(error))) from error
+        said = toml_fault(name, error)
+        raise ConfigError(said["en"], said["fr"]) from error
     return _Reading(text, tables, name, vocabulary, folder or Path()).source()
-
-
-def _syntax(name: str, message: str) -> str:
-    match = re.search(r"^(.*?) \(at (?:line (\d+), column (\d+)|end of document)\)$", message, re.DOTALL)
-    if match is None or match[2] is None:
-        return f"{name}: this is not valid TOML: {message}"
-    return f"{name}, line {match[2]}, column {match[3]}: this is not valid TOML: {match[1]}"
 
 
 class _Reading:
@@ -69,16 +64,15 @@ class _Reading:
         self.vocabulary = vocabulary
         self.lines = key_lines(text)
         self.terms = Terms(vocabulary)
-        self.faults: list[tuple[int, str]] = []
+        self.faults: list[tuple[int, Text]] = []
         self.hash = hashlib.sha256(f"{PIPELINE_VERSION}\n{vocabulary.version}\n{text}".encode())
 
-    def fault(self, path: tuple[str, ...], message: str) -> None:
+    def fault(self, path: tuple[str, ...], message: Text) -> None:
         self.faults.append((line_of(self.lines, path), message))
 
     def give_up(self) -> None:
         if self.faults:
-            said = sorted(set(self.faults))
-            raise ConfigError("\n".join(f"{self.name}, line {line}: {message}" for line, message in said))
+            raise all_faults(self.name, self.faults)
 
     def source(self) -> Source:
         """Check all, merge the profile, build the value."""
@@ -90,17 +84,17 @@ class _Reading:
         source, partner, records, limits = (found[key] for key in ("source", "partner", "records", "limits"))
         if isinstance(source, SourceTable) and isinstance(partner, PartnerTable) and isinstance(records, RecordsTable):
             return self._built(source, partner, records, Limits(**limits.model_dump()) if limits else Limits(), checked)
-        raise ConfigError(f"{self.name}: [source] cannot be read.")
+        raise ConfigError(f"{self.name}: [source] cannot be read.", f"{self.name} : [source] est illisible.")
 
     def _known_tables(self) -> None:
         known = [*TABLES, *OPEN_TABLES]
         for key, value in self.tables.items():
             if key not in known:
-                self.fault((key,), f"there is no table [{key}].{nearest(key, known)}")
+                self.fault((key,), say("table", nearest(key, known), key=key))
             elif not isinstance(value, dict):
-                self.fault((key,), f'"{key}" is a table: write [{key}].')
+                self.fault((key,), say("not-a-table", key=key))
         if not isinstance(self.tables.get("source"), dict):
-            self.fault((), "the table [source] is missing; it holds at least `url` and `format`.")
+            self.fault((), say("no-source"))
         self.give_up()
 
     def _with_profile(self) -> dict[str, dict[str, Any]]:
@@ -109,9 +103,8 @@ class _Reading:
         if name is None:
             return own
         if name not in self.vocabulary.profiles:
-            self.fault(
-                ("source", "profile"), f'there is no profile "{name}".{nearest(str(name), self.vocabulary.profiles)}'
-            )
+            near = nearest(str(name), self.vocabulary.profiles)
+            self.fault(("source", "profile"), say("profile", near, name=name))
             self.give_up()
         profile = self.vocabulary.profile(name)
         self.hash.update(json.dumps(profile, sort_keys=True, default=str).encode())
@@ -123,19 +116,19 @@ class _Reading:
         except ValidationError as error:
             for item in error.errors():
                 where = (key, *(str(part) for part in item["loc"]))
-                last = str(item["loc"][-1]) if item["loc"] else key
+                last = str(item["loc"][0]) if item["loc"] else key  # what follows are pydantic's own names
                 if item["type"] == "extra_forbidden":
                     known = list(model.model_fields)
-                    inside = ".".join(where[:-1])
-                    self.fault(where, f'there is no "{last}" in [{inside}].{nearest(last, known)}')
+                    self.fault(where, say("key", nearest(last, known), key=last, table=key))
                 elif item["type"] == "missing":
-                    self.fault(where, f"`{last}` is missing in [{key}].")
+                    self.fault(where, say("missing", key=last, table=key))
                 elif item["type"] == "literal_error":
                     allowed = re.findall(r"'([^']+)'", str(item.get("ctx", {}).get("expected", "")))
                     given = str(item["input"])
-                    self.fault(where, f'`{last}` cannot be "{given}".{nearest(given, allowed)} ({", ".join(allowed)})')
+                    said = say("choice", nearest(given, allowed), key=last, value=given)
+                    self.fault(where, {lang: f"{text} ({', '.join(allowed)})" for lang, text in said.items()})
                 else:
-                    self.fault(where, f"`{last}`: {item['msg'].removeprefix('Value error, ')}.")
+                    self.fault(where, value_fault(last, item))
         return None
 
     def _built(
@@ -144,10 +137,10 @@ class _Reading:
         identity = source.id or Path(self.name).stem
         slug = source.partner or partner.slug or identity
         if source.format is None:
-            self.fault(("source",), "`format` is missing in [source] and no profile gives it.")
+            self.fault(("source",), say("no-format"))
         licence = self._licence(source.licence)
         if not source.url.startswith(("http://", "https://")) and re.match(r"[a-z]+://", source.url):
-            self.fault(("source", "url"), "`url` is an http(s) address or the path of a file.")
+            self.fault(("source", "url"), say("url"))
         self.give_up()
         return Source(
             id=identity,
@@ -185,7 +178,7 @@ class _Reading:
         found = self.vocabulary.licence(text)
         if found is None:
             known = ", ".join(sorted(self.vocabulary.open_licences))
-            self.fault(("source", "licence"), f'"{text}" is not a licence that we know. Open licences: {known}.')
+            self.fault(("source", "licence"), say("licence", text=text, known=known))
         return found
 
     def _url(self, url: str) -> str:
@@ -213,7 +206,7 @@ class _Open:
 
     def _is_text(self, table: str, key: str, value: Any) -> bool:
         if not isinstance(value, str):
-            self._fault((table, key), f'"{key}" in [{table}] must be text.')
+            self._fault((table, key), say("not-text", key=key, table=table))
         return isinstance(value, str)
 
     def _term(self, table: str, term: str, path: tuple[str, ...], with_at: bool = False) -> bool:
@@ -230,9 +223,9 @@ class _Open:
                 continue
             paths = _words(value)
             if paths is None:
-                self._fault(("fields", *path), f'"{term}" must be a column, a path, or a list of these.')
+                self._fault(("fields", *path), say("not-a-path", term=term))
             elif any(len(item) > 200 for item in paths):
-                self._fault(("fields", *path), f'the path of "{term}" has more than 200 characters.')
+                self._fault(("fields", *path), say("long-path", term=term))
             else:
                 found[term] = paths
         return found
@@ -245,7 +238,7 @@ class _Open:
                 continue
             words = read(value)
             if not words:
-                self._fault((name, *path), f'"{term}" in [{name}] must be a value or a list of values.')
+                self._fault((name, *path), say("not-values", term=term, table=name))
             else:
                 found[term] = words
         return found
@@ -259,14 +252,14 @@ class _Open:
             if value in allowed:
                 yield term, value
             else:
-                self._fault(("openness", *path), f'"{value}" is not a level.{nearest(str(value), allowed)}')
+                self._fault(("openness", *path), say("level", nearest(str(value), allowed), value=value))
 
     def _conditions(self, name: str, tables: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         found = {}
         for path, value in flattened(tables.get(name, {})):
             allowed = _constants(value)
             if allowed is None:
-                self._fault((name, *path), f'"{".".join(path)}" in [{name}] must be a value or a list of values.')
+                self._fault((name, *path), say("not-values", term=".".join(path), table=name))
             else:
                 found[".".join(path)] = allowed
         return found
@@ -286,7 +279,7 @@ class _Open:
             for word, ours in given.items():
                 meaning = () if ours is False else _words(ours)
                 if meaning is None:
-                    self._fault((*path, word), f'"{word}" must be a word, a list of words, or false.')
+                    self._fault((*path, word), say("not-words", word=word))
                 else:
                     found[word] = meaning
             for word, meaning in found.items():
@@ -300,14 +293,16 @@ class _Open:
             self._reading.vocabulary.crosswalk(site)
         except ConfigError:
             known = self._reading.vocabulary.crosswalk_sites
-            self._fault(path, f'there is no dictionary of the site "{site}".{nearest(site, known)}')
+            self._fault(path, say("site", nearest(site, known), site=site))
 
     def _crosswalk_file(self, name: str, path: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         try:
             data = (self._reading.folder / name).read_bytes()
             rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            self._fault(path, f'the file "{name}" cannot be read: {error}.')
+            why = {"fr": str(error), "en": str(error)} if isinstance(error, csv.Error) else os_reason(error)
+            fr = f"le fichier « {name} » ne peut pas être lu : {why['fr']}."
+            self._fault(path, {"fr": fr, "en": f'the file "{name}" cannot be read: {why["en"]}.'})
             return {}
         self._reading.hash.update(data)
         found: dict[str, tuple[str, ...]] = {}
@@ -322,14 +317,15 @@ class _Open:
         headers = dict(table.get("headers", {}))
         for key, value in table.items():
             if isinstance(value, dict) and key not in {"params", "headers"}:
-                self._fault(("request", key), f'there is no "{key}" in [request].{nearest(key, ["params", "headers"])}')
+                near = nearest(key, ["params", "headers"])
+                self._fault(("request", key), say("key", near, key=key, table="request"))
         for where, values in (("params", params), ("headers", headers)):
             for key, value in values.items():
                 path = ("request", where, key) if key in table.get(where, {}) else ("request", key)
                 if not isinstance(value, str | int | float | bool):
-                    self._fault(path, f'"{key}" in [request] must be text or a number.')
+                    self._fault(path, say("not-a-parameter", key=key))
                 elif _SECRET.search(key) and not str(value).startswith("env:"):
-                    self._fault(path, f'"{key}" looks like a secret: write "env:NAME" and set the variable NAME.')
+                    self._fault(path, say("secret", key=key))
         return Request(_strings(params), _strings(headers))
 
 
@@ -354,12 +350,6 @@ def flattened(table: Mapping[str, Any], prefix: tuple[str, ...] = ()) -> Iterato
             yield from flattened(value, (*prefix, key))
         else:
             yield (*prefix, key), value
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Suggest the nearest of some valid words, as the end of a sentence; empty if none is near."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f' Did you mean "{found[0]}"?' if found else ""
 
 
 def _crosswalk_tables(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
 
@@ -14,7 +15,8 @@ FORMATS = ("json-ld", "json", "geojson", "csv", "xlsx")
 
 def _slug(value: str) -> str:
     if not SLUG.match(value):
-        raise ValueError(f'"{value}" must be lower-case letters, digits and hyphens (at most 64)')
+        words = '"{value}" must be lower-case letters, digits and hyphens (at most 64)'
+        raise PydanticCustomError("slug", words, {"value": value})
     return value
 
 
@@ -25,7 +27,7 @@ def _as_tuple(value: Any) -> Any:
 def _short(value: tuple[str, ...]) -> tuple[str, ...]:
     for item in value:
         if len(item) > 200:
-            raise ValueError("a path has at most 200 characters")
+            raise PydanticCustomError("long_path", "a path has at most 200 characters")
     return value
 
 

@@ -49,7 +49,10 @@ def _filled(values: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, 
         if value.startswith("env:"):
             name = value[4:]
             if name not in environ:
-                raise ConfigError(f"The environment variable {name}, needed for `{key}` in [request], is not set.")
+                raise ConfigError(
+                    f"The environment variable {name}, needed for `{key}` in [request], is not set.",
+                    f"La variable d'environnement {name}, dont `{key}` a besoin dans [request], n'a pas de valeur.",
+                )
             value = environ[name]
         filled[key] = value
     return filled
