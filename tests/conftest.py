@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the switch that CI uses."""
-    parser.addoption("--require-all", action="store_true", help="turn skips for want of something optional into failures")
+    parser.addoption("--require-all", action="store_true", help="turn skips for want of something into failures")
 
 
 @pytest.hookimpl(wrapper=True)

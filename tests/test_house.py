@@ -1,4 +1,4 @@
-"""Rules of the house that no linter checks: sizes of modules and functions, no machine paths, locks without addresses."""
+"""Rules of the house that no linter checks: sizes of modules and functions, machine paths, addresses in locks."""
 
 from __future__ import annotations
 

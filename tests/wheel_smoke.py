@@ -1,6 +1,6 @@
 """Build the wheel, install it in a clean environment, and take one demo harvest from it to a SPARQL answer.
 
-Run by CI as a program: it proves that vocab/, shapes/ and demo/ travel in the wheel and that nothing needs the checkout.
+Run by CI as a program: it proves that vocab/, shapes/ and demo/ travel in the wheel and that nothing else is needed.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.connection import wait
 
+from pyoxigraph import RdfFormat, parse
+
 from federation.errors import EngineUnavailable
-from federation.model import Finding, Outcome, RawRecord
+from federation.model import Finding, Outcome, RawRecord, Severity
 from federation.pipeline.mapping import Group, Mapper, RunStamp, compile_mapping
 from federation.pipeline.sources import Source
 from federation.pipeline.validate import Result, Validator, compile_shapes, tier, to_findings
@@ -39,6 +41,8 @@ class Assessor:
         mapped = self.mapper.map(group, stamp)
         if mapped.record is None:
             return mapped
+        if (problem := _unreadable(mapped.record.content)) is not None:
+            return replace(mapped, record=None, findings=(*mapped.findings, _unwritable(mapped.where, problem)))
         results = self._validate(mapped.record.content)
         reached = tier(results)
         found = [self._finding(result, mapped.where, mapped.record.iri) for result in results]
@@ -69,6 +73,33 @@ class Assessor:
             return None
         names = self.mapper.names
         return names.get(term) or next((names[key] for key in names if key.endswith(f".{term}")), None)
+
+
+def _unreadable(content: str) -> str | None:
+    """What a store would say against a record graph; None if it can be read.
+
+    The last guard before the journal: a batch that the store refuses would be refused again at every start.
+    """
+    try:
+        deque(parse(input=content.encode("utf-8"), format=RdfFormat.N_TRIPLES), maxlen=0)
+    except (SyntaxError, UnicodeEncodeError) as error:
+        return str(error)
+    return None
+
+
+def _unwritable(where: str, problem: str) -> Finding:
+    return Finding(
+        rule="record-unwritable",
+        severity=Severity.VIOLATION,
+        where=where,
+        value=problem[:200],
+        message={
+            "fr": "Cette fiche contient une valeur que l'entrepôt ne sait pas lire ; elle est écartée. La faute est de "
+            "notre côté : signalez-la avec cette ligne.",
+            "en": "This record holds a value that the store cannot read; it is left out. The fault is ours: please "
+            "report it with this row.",
+        },
+    )
 
 
 def assess(
@@ -144,7 +175,9 @@ class _Pool:
         except BrokenProcessPool as error:
             raise EngineUnavailable(
                 "A process that maps and validates was ended from outside (too little memory?). Nothing half done is "
-                "kept; run the harvest again."
+                "kept; run the harvest again.",
+                "Un processus de mise en correspondance et de validation a été arrêté du dehors (mémoire trop "
+                "petite ?). Rien n'est gardé à moitié ; relancez la moisson.",
             ) from error
 
     def __enter__(self) -> _Pool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-from federation.errors import ConfigError, PartnerError
+from federation.errors import ConfigError, PartnerError, os_reason
 from federation.model import Counts, Finding, Severity, Tier, Triple, to_lines
 from federation.pipeline.preview import Progress, preview
 from federation.pipeline.readers import detect
@@ -52,10 +52,13 @@ def _guessed(path: Path, vocabulary: Vocabulary) -> Source:
         head = file.read(1_000_000)
     found = detect(head, None, path.name)
     if found != "json-ld":
-        what = "the format is not recognised" if found is None else f"this is {found}"
+        en = "the format is not recognised" if found is None else f"this is {found}"
+        fr = "le format n'est pas reconnu" if found is None else f"c'est du {found}"
         raise ConfigError(
-            f"{path}: {what}; only JSON-LD says itself what its words mean. Name the source whose mapping to use: "
-            "`carrefour check FILE --source ID` (or a .toml file)."
+            f"{path}: {en}; only JSON-LD says itself what its words mean. Name the source whose mapping to use: "
+            "`carrefour check FILE --source ID` (or a .toml file).",
+            f"{path} : {fr} ; seul JSON-LD dit lui-même ce que ses mots veulent dire. Nommez la source dont prendre "
+            "la correspondance : `carrefour check FICHIER --source ID` (ou un fichier .toml).",
         )
     profile = "carrefour" if OUR_CONTEXT in head else "schema.org"
     text = (
@@ -95,14 +98,21 @@ def _check_graphs(path: Path, vocabulary: Vocabulary) -> tuple[tuple[Finding, ..
 
 def _graphs(path: Path) -> Iterator[tuple[str, list[Triple]]]:
     if path.stat().st_size > MAX_BYTES:
-        raise PartnerError(f"{path}: larger than {MAX_BYTES // 2**20} MiB. Check it in parts.")
+        raise PartnerError(
+            f"{path}: larger than {MAX_BYTES // 2**20} MiB. Check it in parts.",
+            f"{path} : plus de {MAX_BYTES // 2**20} Mio. Vérifiez-le par parties.",
+        )
     graphs: dict[str, list[Triple]] = {}
     try:
         for quad in ox.parse(path=str(path), format=RDF_FORMATS[path.suffix]):
             graph = path.name if isinstance(quad.graph_name, ox.DefaultGraph) else quad.graph_name.value
             graphs.setdefault(graph, []).append((str(quad.subject), str(quad.predicate), str(quad.object)))
     except (SyntaxError, OSError) as error:
-        raise PartnerError(f"{path}: {error}. Correct the file there; nothing after that point was checked.") from error
+        why = os_reason(error) if isinstance(error, OSError) else {"fr": str(error), "en": str(error)}
+        raise PartnerError(
+            f"{path}: {why['en']}. Correct the file there; nothing after that point was checked.",
+            f"{path} : {why['fr']}. Corrigez le fichier à cet endroit ; rien de ce qui suit n'a été vérifié.",
+        ) from error
     yield from graphs.items()
 
 

@@ -14,6 +14,8 @@ import nh3
 
 from federation.pipeline.cleaning.problems import Problem
 
+LONGEST = 100_000  # characters of one raw text: a book's chapter; cleaning markup takes more than linear time
+
 MISSING = frozenset(
     {
         "",
@@ -71,6 +73,9 @@ def clean_text(raw: Any, problems: list[Problem], repair: bool = False) -> str |
     """
     text = as_string(raw)
     if text is None or is_missing(text):
+        return None
+    if len(text) > LONGEST:
+        problems.append(Problem("text-too-long", f"{text[:80]}…"))
         return None
     if "<" in text or "&" in text:
         text = _without_markup(text)

@@ -21,7 +21,7 @@ import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
-from federation.errors import ConfigError
+from federation.errors import ConfigError, os_reason
 from federation.pipeline.fetch.faults import (
     Fault,
     FetchFailed,
@@ -90,7 +90,11 @@ def fetch(request: FetchRequest, clock: Callable[[], float] = time.monotonic) ->
     if scheme == "file":
         return _from_file(Path(unquote(urlsplit(request.url).path)), request)
     if len(scheme) > 1:
-        raise ConfigError(f"The address {shown(request.url)} is neither http(s) nor a file.")
+        where = shown(request.url)
+        raise ConfigError(
+            f"The address {where} is neither http(s) nor a file.",
+            f"L'adresse {where} n'est ni en http(s) ni celle d'un fichier.",
+        )
     return _from_file(Path(request.url), request)
 
 
@@ -98,12 +102,14 @@ def _from_file(path: Path, request: FetchRequest) -> Fetched:
     try:
         # a device or a pipe would be read for ever
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigError(f"{path} is not a regular file.")
+            raise ConfigError(f"{path} is not a regular file.", f"{path} n'est pas un fichier ordinaire.")
         with path.open("rb") as stream:
             body = stream.read(request.max_bytes + 1)
     except OSError as error:
+        why = os_reason(error)
         raise ConfigError(
-            f"The file {path} cannot be read: {error.strerror}. Check `url` in the source file."
+            f"The file {path} cannot be read: {why['en']}. Check `url` in the source file.",
+            f"Le fichier {path} ne peut pas être lu : {why['fr']}. Vérifiez `url` dans le fichier de la source.",
         ) from error
     if len(body) > request.max_bytes:
         raise too_large(str(path), request.max_bytes)

@@ -52,6 +52,11 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         "la fiche n'est pas publiée.",
         '"{value}" is not a level of openness (opendata, commons, collective, private); the record is not published.',
     ),
+    "text-too-long": (
+        _W,
+        "le texte dépasse 100 000 caractères (« {value} ») : il est laissé de côté. Donnez-en un résumé.",
+        'the text has more than 100,000 characters ("{value}") and is left out. Give a summary of it.',
+    ),
     "repeat-conflict": (
         _W,
         "les lignes de cette fiche ne disent pas la même chose ; la valeur la plus fréquente est prise : « {value} ».",

@@ -77,10 +77,16 @@ class Merger:
         """
         for pending in self._ledger.journal.pending():
             payload = orjson.loads(pending.payload)
-            if payload["kind"] == "records":
-                self._carry_out(pending.batch, _unpack(payload), replayed=True)
-            else:
-                self._carry_out_descriptions(pending.batch, payload["remove"], payload["content"])
+            try:
+                if payload["kind"] == "records":
+                    self._carry_out(pending.batch, _unpack(payload), replayed=True)
+                else:
+                    self._carry_out_descriptions(pending.batch, payload["remove"], payload["content"])
+            except ValueError as error:
+                raise EngineUnavailable(
+                    f"Row {pending.batch} of the journal holds what the store cannot read ({error}). Nothing published "
+                    "is lost; keep a copy of the data folder and report this."
+                ) from error
         abandoned = self._ledger.runs.abandon_open(self._clock())
         for report in abandoned:
             if self._ledger.journal.wrote(report.run):
@@ -217,7 +223,9 @@ class Merger:
     def _refuse_if_broken(self) -> None:
         if self._broken:
             raise EngineUnavailable(
-                "An earlier write failed half-way. Start again: what was being written is finished first."
+                "An earlier write failed half-way. Start again: what was being written is finished first.",
+                "Une écriture précédente s'est arrêtée à moitié. Recommencez : ce qui était en cours est terminé "
+                "d'abord.",
             )
 
 

@@ -39,7 +39,11 @@ def read(body: bytes, options: ReadOptions) -> Reading:
     """
     reader = READERS.get(options.format)
     if reader is None:
-        raise ConfigError(f"There is no reader for the format `{options.format}`. Known: {', '.join(READERS)}.")
+        known = ", ".join(READERS)
+        raise ConfigError(
+            f"There is no reader for the format `{options.format}`. Known: {known}.",
+            f"Il n'y a pas de lecteur pour le format `{options.format}`. Formats connus : {known}.",
+        )
     return reader(body, options)
 
 

@@ -100,11 +100,17 @@ def select(document: Any, at: str) -> Any:
     if _DOTTED.match(at):
         return _walk(document, at)
     if len(at) > _PATH_LENGTH:
-        raise ConfigError(f"The path `at` is longer than {_PATH_LENGTH} characters: {at[:60]}…")
+        raise ConfigError(
+            f"The path `at` is longer than {_PATH_LENGTH} characters: {at[:60]}…",
+            f"Le chemin `at` a plus de {_PATH_LENGTH} caractères : {at[:60]}…",
+        )
     try:
         found = jmespath.search(at, document)
     except JMESPathError as error:
-        raise ConfigError(f"The path `at = {at!r}` is not a key nor JMESPath: {error}") from error
+        raise ConfigError(
+            f"The path `at = {at!r}` is not a key nor JMESPath: {error}",
+            f"Le chemin `at = {at!r}` n'est ni une clé ni du JMESPath : {error}",
+        ) from error
     if found is None:
         raise _nowhere(at, at, document)
     return found

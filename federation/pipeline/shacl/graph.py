@@ -28,8 +28,12 @@ def parse_turtle(name: str, turtle: str) -> Iterator[Triple]:
         for quad in parse(input=turtle.encode(), format=RdfFormat.TURTLE, base_iri=base):
             yield str(quad.subject), str(quad.predicate), str(quad.object)
     except SyntaxError as error:
-        where = f"line {error.lineno}, column {error.offset}" if error.lineno else "unknown line"
-        raise ConfigError(f"The file {name} is not valid Turtle ({where}): {error.msg}") from error
+        en = f"line {error.lineno}, column {error.offset}" if error.lineno else "unknown line"
+        fr = f"ligne {error.lineno}, colonne {error.offset}" if error.lineno else "ligne inconnue"
+        raise ConfigError(
+            f"The file {name} is not valid Turtle ({en}): {error.msg}",
+            f"Le fichier {name} n'est pas du Turtle valide ({fr}) : {error.msg}",
+        ) from error
 
 
 class ShapesGraph:
