@@ -525,7 +525,7 @@ def test_whatever_happens_step_by_step_is_what_all_at_once_would_give(
 
 
 @pytest.mark.slow
-@settings(_BOUNDED, max_examples=600)
+@settings(_BOUNDED, max_examples=300)
 @given(_STEPS)
 def test_whatever_happens_at_random_step_by_step_is_what_all_at_once_would_give(
     tmp_path_factory: pytest.TempPathFactory, steps: _Steps
