@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from federation.model import Counts, Finding, RunReport, Severity
+from federation.model import Counts, Finding, RunReport, RunState, Severity
 
 STATES = {
     "fr": {
@@ -38,6 +38,8 @@ def run_line(report: RunReport, lang: str) -> str:
         parts.append(count_line(report.counts, lang))
     if report.message and not any(finding.message.get("en") == report.message for finding in report.findings):
         parts.append(report.message)
+    if report.state is RunState.FAILED:
+        parts.append("ce qui est en ligne y reste" if lang == "fr" else "what is online stays")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)
 
 
