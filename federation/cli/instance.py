@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
+from types import FrameType
 
 import click
 import waitress
@@ -83,10 +85,16 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
         f"Open: http://{host}:{port}/  (Ctrl+C to stop)",
     }
     click.echo(shell.say(texts))
+    signal.signal(signal.SIGTERM, _as_interrupted)
     try:
         server.run()
     finally:
         server.close()
+
+
+def _as_interrupted(_number: int, _frame: FrameType | None) -> None:
+    """A supervisor's stop is like Ctrl+C: answers under way are finished, and all is closed."""
+    raise KeyboardInterrupt
 
 
 @click.command("rebuild")
