@@ -16,6 +16,7 @@ from federation.catalogue.values import (
     FOAF,
     PAIR,
     PROV,
+    RDF,
     RDFS,
     SCHEMA,
     SKOS,
@@ -116,6 +117,19 @@ class Catalogue:
             return None
         rows = self._reader.select(f"SELECT ?p WHERE {{ ?p <{PROV}wasDerivedFrom> <{record}> }} ORDER BY ?p LIMIT 1")
         return rows[0]["p"][1:-1] if rows else None
+
+    def last_run_of(self, source: str) -> Content | None:
+        """The latest run of a source that changed something: its type, end and source; None if there is none."""
+        if not safe_iri(source):
+            return None
+        rows = self._reader.select(
+            f"SELECT ?r ?t WHERE {{ ?r <{PROV}used> <{source}> ; <{PROV}endedAtTime> ?t }} ORDER BY DESC(?t) ?r LIMIT 1"
+        )
+        if not rows:
+            return None
+        run, ended = rows[0]["r"], rows[0]["t"]
+        types = (run, f"<{RDF}type>", f"<{PROV}Activity>")
+        return Content(run[1:-1], (types, (run, f"<{PROV}used>", f"<{source}>"), (run, f"<{PROV}endedAtTime>", ended)))
 
     def graphs(self, records: Iterable[str]) -> dict[str, tuple[Triple, ...]]:
         """The graphs of some records."""

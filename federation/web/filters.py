@@ -29,12 +29,41 @@ from federation.web.language import (
 from federation.web.site import site
 
 _SUMMARY = 200  # characters on a card
+_ELSEWHERE = {"http://purl.org/essglobal/standard/themes/": "ESSGlobal", "http://metadata.un.org/sdg/": "ODD"}
+"""Thesauri of others that we point to without holding their labels, and how to name them."""
 
 
 def concept_label(iri: str) -> str:
     """Label of a concept in the page's language; its IRI if we do not know it."""
     concept = site().words.concepts.get(iri)
     return text_in(concept.labels) if concept else iri
+
+
+def short_label(iri: str) -> str:
+    """A concept of others in few words: its label if we know it, else where it is from and its last part."""
+    label = concept_label(iri)
+    if label != iri:
+        return label
+    name = iri.rstrip("/#").replace("#", "/").rpartition("/")[2]
+    return next(
+        (f"{title} {name}" for space, title in _ELSEWHERE.items() if iri.startswith(space)), f"{host(iri)} {name}"
+    )
+
+
+def shape_label(name: str) -> str:
+    """What a SHACL file is about, in words."""
+    stem = name.removesuffix(".ttl")
+    return {
+        "assessment": say("Évaluation"),
+        "concept": say("Terme"),
+        "need": say("Besoin ou offre"),
+        "organization": say("Organisation"),
+        "place": say("Lieu"),
+        "project": say("Projet"),
+        "record": say("Fiche"),
+        "source": say("Source"),
+        "territory": say("Territoire"),
+    }.get(stem, stem)
 
 
 def concept_path(iri: str) -> str | None:
@@ -137,6 +166,8 @@ def install_filters(app: Flask) -> None:
         licence_label,
         local,
         paragraphs,
+        shape_label,
+        short_label,
         show_date,
         show_number,
         state_label,

@@ -47,8 +47,14 @@ def choose(formats: Sequence[Format], preferred: Format, path: str) -> Format:
 
 
 def suffixed(path: str, form: Format) -> str:
-    """Address of one representation; the page itself has none."""
-    return path if form is HTML else f"{path}.{form.suffix}"
+    """Address of one representation; the page itself has none. A list (``/theme/``) loses its slash (``/theme.ttl``);
+
+    a record keeps it, for it belongs to the partner's key.
+    """
+    if form is HTML:
+        return path
+    stem = path if path.startswith("/records/") else path.rstrip("/")
+    return f"{stem}.{form.suffix}"
 
 
 def href(path: str) -> str:

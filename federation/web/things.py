@@ -6,6 +6,7 @@ Follows vocabulary design, section 10. The IRI asked for is rebuilt on the confi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -181,7 +182,7 @@ def actor(name: str) -> Response:
 
 @blueprint.get("/sources/<name>")
 def source(name: str) -> Response:
-    """A source of a partner: what is harvested, under which licence."""
+    """A source of a partner: whose it is, under which licence, and the last run that changed something."""
     return _described(name, "sources", "source.html")
 
 
@@ -198,10 +199,17 @@ def _described(name: str, kind: str, template: str) -> Response:
     if content is None:
         raise NotFound
     node = by_subject(content.triples).get(content.root, {})
+    licence = one_iri(node, DCTERMS + "license")
+    links: list[Link] = [(licence, "license", None)] if licence else []
+    latest = catalogue().last_run_of(content.root) if kind == "sources" else None
+    if latest is not None:
+        content = replace(content, triples=(*content.triples, *latest.triples))
+        links.append((latest.root, _PROVENANCE, None))
 
     def html() -> Response:
         return page(
             template,
+            latest=latest.root if latest else None,
             slug=slug,
             iri=content.root,
             path=path,
@@ -211,13 +219,13 @@ def _described(name: str, kind: str, template: str) -> Response:
             partner_name=catalogue().partner_name(_slug(one_iri(node, DCTERMS + "publisher")) or ""),
             source=_slug(next((t[1:-1] for t in node.get(PROV + "used", ()) if "/sources/" in t), None)),
             counts=_counts(by_subject(content.triples)),
-            licence=one_iri(node, DCTERMS + "license"),
+            licence=licence,
             started=one_literal(node, PROV + "startedAtTime"),
             ended=one_literal(node, PROV + "endedAtTime"),
             last=site().platform.ledger.last_run(slug) if kind == "sources" else None,
         )
 
-    return negotiated(content, path, form, DATA, html)
+    return negotiated(content, path, form, DATA, html, links=links)
 
 
 def _counts(nodes: Nodes) -> dict[str, int]:
