@@ -191,8 +191,11 @@ class Platform:
         if path.suffix != ".toml":
             path = self.settings.sources_dir / f"{name}.toml"
         if not path.is_file():
-            known = ", ".join(sorted(found.stem for found in self.settings.sources_dir.glob("*.toml"))) or "none"
-            raise ConfigError(f"There is no source `{name}` ({path} does not exist). Known sources: {known}.")
+            known = ", ".join(sorted(found.stem for found in self.settings.sources_dir.glob("*.toml")))
+            raise ConfigError(
+                f"There is no source `{name}` ({path} does not exist). Known sources: {known or 'none'}.",
+                f"Il n'y a pas de source « {name} » ({path} n'existe pas). Sources connues : {known or 'aucune'}.",
+            )
         return load_source(path, self.vocabulary)
 
     def last_runs(self) -> dict[str, RunReport | None]:

@@ -16,13 +16,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from federation.errors import ConfigError
+from federation.errors import ConfigError, did_you_mean, os_reason, toml_fault
 
 CONFIG_NAME = "carrefour.toml"
 DEFAULT_FOLDERS = {"data_dir": Path("data"), "sources_dir": Path("sources")}
 ENVIRONMENT = "CARREFOUR_"  # and the name of the setting in capitals
 _BOOLEANS = {"1": True, "true": True, "yes": True, "oui": True, "0": False, "false": False, "no": False, "non": False}
 _KINDS = {"str": "text", "int": "whole number", "float": "number", "bool": "`true` or `false`", "Path": "folder"}
+_EXPECTED: Mapping[str, Mapping[str, str]] = {
+    "str": {"fr": "un texte est", "en": "text"},
+    "int": {"fr": "un nombre entier, zéro ou plus, est", "en": "whole number, zero or more,"},
+    "float": {"fr": "un nombre est", "en": "number"},
+    "bool": {"fr": "« true » ou « false » est", "en": "true or false"},
+    "Path": {"fr": "un dossier est", "en": "folder"},
+}
 _OPENING = """# Settings
 
 This page is written by `python -m federation.settings > docs/settings.md`, from `federation/settings.py`. A test
@@ -94,13 +101,21 @@ def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Sett
         try:
             values = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from error
+            said = toml_fault(str(path), error)
+            raise ConfigError(said["en"], said["fr"]) from error
+        except OSError as error:
+            why = os_reason(error)
+            raise ConfigError(
+                f"{path} cannot be read: {why['en']}.", f"{path} ne peut pas être lu : {why['fr']}."
+            ) from error
     known = {item.name: item for item in fields(Settings)}
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise ConfigError(f"{path}: there is no setting `{key}`.{hint}")
+            hint = did_you_mean(next(iter(difflib.get_close_matches(key, known, n=1)), None))
+            raise ConfigError(
+                f"{path}: there is no setting `{key}`.{hint['en']}",
+                f"{path} : il n'y a pas de réglage `{key}`.{hint['fr']}",
+            )
     for key in known:
         if (raw := environ.get(f"{ENVIRONMENT}{key.upper()}")) is not None:
             values[key] = raw
@@ -120,7 +135,11 @@ def _typed(key: str, kind: Any, value: Any, folder: Path) -> Any:
             return _whole(value)
         return float(value) if kind == "float" else str(value)
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"The setting `{key}` cannot be {value!r}: {kind} expected.") from error
+        expected = _EXPECTED[str(kind)]
+        raise ConfigError(
+            f"The setting `{key}` cannot be {value!r}: {expected['en']} expected.",
+            f"Le réglage `{key}` ne peut pas être {value!r} : {expected['fr']} attendu.",
+        ) from error
 
 
 def _whole(value: Any) -> int:
@@ -135,7 +154,9 @@ def _checked(settings: Settings) -> Settings:
     parts = urlsplit(settings.base_url)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or settings.base_url.endswith("/"):
         raise ConfigError(
-            f"The setting `base_url` cannot be {settings.base_url!r}: an http(s) address without final slash expected."
+            f"The setting `base_url` cannot be {settings.base_url!r}: an http(s) address without final slash expected.",
+            f"Le réglage `base_url` ne peut pas être {settings.base_url!r} : il faut une adresse http(s) sans barre "
+            "oblique finale.",
         )
     return settings
 

@@ -301,15 +301,17 @@ REASONS: Mapping[str, Text] = MappingProxyType(
         },
         "timeout": {
             "fr": "La requête a été arrêtée après {seconds} secondes. Ajoutez LIMIT, précisez les motifs pour qu'elle"
-            " parcoure moins de données, ou téléchargez les données complètes.",
+            " parcoure moins de données, ou demandez un export à l'opérateur (`carrefour export`).",
             "en": "The query was stopped after {seconds} seconds. Add LIMIT, make its patterns narrower so that it"
-            " walks through less data, or download the whole data.",
+            " walks through less data, or ask the operator for an export (`carrefour export`).",
         },
         "too_large": {
-            "fr": "Le résultat dépasse {rows} lignes ou {megabytes} Mo ; il n'est pas tronqué mais refusé. Ajoutez"
-            " LIMIT et OFFSET, ou téléchargez les données complètes.",
-            "en": "The result has more than {rows} rows or {megabytes} MB; it is refused, not cut. Add LIMIT and"
-            " OFFSET, or download the whole data.",
+            "fr": "Le résultat dépasse {rows} lignes ou {megabytes} Mo ; il n'est pas tronqué mais refusé. Prenez-le"
+            " par morceaux (ORDER BY avec LIMIT et OFFSET), précisez les motifs, ou demandez un export à l'opérateur"
+            " (`carrefour export`).",
+            "en": "The result has more than {rows} rows or {megabytes} MB; it is refused, not cut. Take it in parts"
+            " (ORDER BY with LIMIT and OFFSET), make the patterns narrower, or ask the operator for an export"
+            " (`carrefour export`).",
         },
         "memory": {
             "fr": "La requête demande plus de {memory} Mo de mémoire. Triez ou regroupez moins de lignes à la fois :"

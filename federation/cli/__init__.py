@@ -28,7 +28,18 @@ def default_language() -> str:
     return "en" if locale.lower().startswith("en") else "fr"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """The commands. A failure is told in the language of the call."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. Raises Exit with the code of a failure of ours."""
+        try:
+            return super().invoke(ctx)
+        except CarrefourError as error:
+            raise click.exceptions.Exit(_told(error, ctx.params["lang"])) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="carrefour")
 @click.option(
     "--instance",
@@ -62,7 +73,7 @@ def group(context: click.Context, instance: Path, lang: str) -> None:
 
     \b
     Exit codes: 0 done; 1 done, with rejected records; 2 wrong usage or configuration;
-    4 incomplete or failed; 75 another process is writing to the data folder.
+    4 incomplete or failed (a source file with a fault too, while others go on); 75 another process is writing to the data folder.
     """
     context.obj = Shell(instance, lang)
 
@@ -98,12 +109,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer must not fail at exit
         code = 0
     except CarrefourError as error:
-        click.echo(f"carrefour: {error}", err=True)
-        code = _exit_code(error)
+        code = _told(error, default_language())  # what failed while the instance was being closed
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _exit_code(error: CarrefourError) -> int:
+def _told(error: CarrefourError, lang: str) -> int:
+    """Tell a failure to the person at the terminal and give the exit code for it."""
+    click.echo(f"carrefour: {error.text[lang]}", err=True)
     if isinstance(error, DataFolderBusy):
         return BUSY
     return USAGE if isinstance(error, ConfigError | QueryRejected) else FAILED

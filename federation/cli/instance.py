@@ -12,7 +12,7 @@ import waitress
 
 from federation.cli.reports import project_count
 from federation.cli.shell import Shell
-from federation.errors import ConfigError
+from federation.errors import ConfigError, os_reason
 from federation.platform import demo_folder
 from federation.settings import CONFIG_NAME
 from federation.web import create_app
@@ -37,7 +37,10 @@ def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
     if config.exists():
         if exist_ok:
             return
-        raise ConfigError(f"{config} exists already: this folder holds an instance. Nothing was changed.")
+        raise ConfigError(
+            f"{config} exists already: this folder holds an instance. Nothing was changed.",
+            f"{config} existe déjà : ce dossier contient une instance. Rien n'a été changé.",
+        )
     try:
         (shell.instance / "data").mkdir(parents=True, exist_ok=True)
         if demo:
@@ -49,7 +52,11 @@ def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
             (shell.instance / "sources").mkdir(exist_ok=True)
             config.write_text(TEMPLATE, "utf-8")
     except OSError as error:
-        raise ConfigError(f"The instance cannot be made in {shell.instance}: {error.strerror}.") from error
+        why = os_reason(error)
+        raise ConfigError(
+            f"The instance cannot be made in {shell.instance}: {why['en']}.",
+            f"L'instance ne peut pas être créée dans {shell.instance} : {why['fr']}.",
+        ) from error
     text = {
         "fr": f"Instance créée dans {shell.instance.resolve()}. Ensuite : carrefour harvest, puis carrefour serve.",
         "en": f"Instance made in {shell.instance.resolve()}. Next: carrefour harvest, then carrefour serve.",
@@ -74,8 +81,11 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     try:
         server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
     except OSError as error:
+        why = os_reason(error)
         raise ConfigError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port: carrefour serve --port 8001"
+            f"Cannot listen on {host}:{port}: {why['en']}. Choose another port: carrefour serve --port 8001",
+            f"Impossible d'écouter sur {host}:{port} : {why['fr']}. Choisissez un autre port : "
+            "carrefour serve --port 8001",
         ) from error
     totals = platform.totals()
     texts = {

@@ -13,7 +13,7 @@ import click
 
 from federation.cli.reports import project_count, run_line, run_values
 from federation.cli.shell import Shell
-from federation.errors import ConfigError
+from federation.errors import ConfigError, os_reason
 
 FORMATS = {
     "json": ("application/sparql-results+json", "application/ld+json"),
@@ -65,7 +65,11 @@ def _text(argument: str) -> str:
         try:
             return Path(argument[1:]).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The query file {argument[1:]} cannot be read: {error}.") from error
+            why = os_reason(error)
+            raise ConfigError(
+                f"The query file {argument[1:]} cannot be read: {why['en']}.",
+                f"Le fichier de requête {argument[1:]} ne peut pas être lu : {why['fr']}.",
+            ) from error
     return argument
 
 
@@ -91,7 +95,11 @@ def export_command(shell: Shell, output: Path | None) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise ConfigError(f"The export cannot be written to {output}: {error.strerror}.") from error
+        why = os_reason(error)
+        raise ConfigError(
+            f"The export cannot be written to {output}: {why['en']}.",
+            f"L'export ne peut pas être écrit dans {output} : {why['fr']}.",
+        ) from error
 
 
 @click.command("status")

@@ -25,7 +25,9 @@ class Shell:
         if not (self.instance / CONFIG_NAME).exists():
             raise ConfigError(
                 f"There is no instance in {self.instance.resolve()} (no {CONFIG_NAME}). Make one: `carrefour init`, "
-                "or name its folder: `carrefour --instance FOLDER …`."
+                "or name its folder: `carrefour --instance FOLDER …`.",
+                f"Il n'y a pas d'instance dans {self.instance.resolve()} (pas de {CONFIG_NAME}). Créez-en une : "
+                "`carrefour init`, ou nommez son dossier : `carrefour --instance DOSSIER …`.",
             )
         platform = open_platform(load_settings(self.instance))
         click.get_current_context().call_on_close(platform.close)

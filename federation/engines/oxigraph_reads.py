@@ -112,7 +112,10 @@ class Reads:
         finally:
             pouring.join()
         if failures:
-            raise EngineUnavailable(f"The triple store could not be read to its end: {failures[0]}") from failures[0]
+            raise EngineUnavailable(
+                f"The triple store could not be read to its end: {failures[0]}",
+                f"La base de triplets n'a pas pu être lue jusqu'au bout : {failures[0]}",
+            ) from failures[0]
 
 
 class CheckpointReader(Reads):
@@ -153,7 +156,10 @@ class CheckpointReader(Reads):
                 failure = error
                 if held is not None:
                     os.close(held)
-        raise EngineUnavailable(f"The newest checkpoint in {self._folder} cannot be opened: {failure}") from failure
+        raise EngineUnavailable(
+            f"The newest checkpoint in {self._folder} cannot be opened: {failure}",
+            f"Le dernier état publié dans {self._folder} ne peut pas être ouvert : {failure}",
+        ) from failure
 
 
 def _description(store: ox.Store, subject: str) -> Iterator[Triple]:
@@ -180,7 +186,9 @@ def _query(store: ox.Store, query: str) -> ox.QuerySolutions | ox.QueryBoolean |
     try:
         return store.query(query)
     except OSError as error:
-        raise EngineUnavailable(f"The triple store cannot be read: {error}") from error
+        raise EngineUnavailable(
+            f"The triple store cannot be read: {error}", f"La base de triplets ne peut pas être lue : {error}"
+        ) from error
 
 
 def _triple(quad: ox.Quad) -> Triple:
@@ -206,10 +214,16 @@ def unavailable(folder: Path, error: OSError) -> EngineUnavailable:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in text or "too large" in text:
         return EngineUnavailable(
             f"The disk of {folder} is full: nothing more can be written. Free some space and start again;"
-            " what was being written is finished at the next start."
+            " what was being written is finished at the next start.",
+            f"Le disque de {folder} est plein : rien ne peut plus être écrit. Faites de la place et recommencez ;"
+            " ce qui était en cours d'écriture est terminé au prochain démarrage.",
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} or "Permission denied" in text or "Read-only" in text:
         return EngineUnavailable(
-            f"The data folder {folder} cannot be written to: give this user the right to write there."
+            f"The data folder {folder} cannot be written to: give this user the right to write there.",
+            f"Impossible d'écrire dans le dossier de données {folder} : donnez à cet utilisateur le droit d'y écrire.",
         )
-    return EngineUnavailable(f"The triple store in {folder} cannot be used: {text}")
+    return EngineUnavailable(
+        f"The triple store in {folder} cannot be used: {text}",
+        f"La base de triplets dans {folder} est inutilisable : {text}",
+    )

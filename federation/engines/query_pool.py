@@ -104,14 +104,16 @@ class QueryPool:
                 return QueryAnswer(done["kind"], done["media_type"], body, seq)
             if done["failed"] != "store":
                 raise _rejection(done, limits)
-        raise EngineUnavailable("The checkpoint of the store cannot be read.")
+        raise EngineUnavailable(
+            "The checkpoint of the store cannot be read.", "L'état publié de la base de triplets est illisible."
+        )
 
     def warm(self, timeout: float = START_SECONDS) -> None:
         """Wait until all workers stand ready. Raises EngineUnavailable if they do not in time."""
         with self._lock:
             ready = self._lock.wait_for(lambda: self._missing() <= 0 or self._closed, timeout)
         if not ready:
-            raise EngineUnavailable(f"The query workers do not start. {self._failure or ''}".strip())
+            raise _not_starting(self._failure)
 
     @property
     def free(self) -> int:
@@ -142,7 +144,9 @@ class QueryPool:
         for _ in range(self._processes):
             with contextlib.suppress(NeverBegun):
                 return self._run_once(request, limits)
-        raise EngineUnavailable("The query workers keep dying.")
+        raise EngineUnavailable(
+            "The query workers keep dying.", "Les processus de requête s'arrêtent l'un après l'autre."
+        )
 
     def _run_once(self, request: Mapping[str, Any], limits: QueryLimits) -> tuple[bytes, bytes, dict[str, Any]]:
         worker = self._acquire()
@@ -151,7 +155,7 @@ class QueryPool:
             body, kind, done = worker.ask(request, time.monotonic() + limits.seconds)
             healthy = not done.pop("retired", False)
         except TimeoutError:
-            raise QueryRejected("timeout", f"The query was stopped after {limits.seconds:g} s.") from None
+            raise _too_slow(limits.seconds) from None
         except NeverBegun:
             raise
         except Died:
@@ -164,13 +168,16 @@ class QueryPool:
         """Say why a worker died under a query: who must act?"""
         ended_by = worker.exit_signal()
         if self._closed:
-            return EngineUnavailable("The query service is stopping.")
+            return _stopping()
         if ended_by in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS):  # no memory; no stack; no memory for a page
-            return QueryRejected("memory", f"The query needs more than {limits.memory} bytes of memory.")
+            return _too_greedy(limits)
         if ended_by == signal.SIGXCPU:
-            return QueryRejected("timeout", f"The query was stopped after {2 * limits.seconds:g} s of processor time.")
+            return _too_slow(2 * limits.seconds, " of processor time", " de processeur")
         _log.warning("a query worker died (signal %s): %s", ended_by, worker.last_words())
-        return EngineUnavailable("The process that ran the query has gone. Ask again.")
+        return EngineUnavailable(
+            "The process that ran the query has gone. Ask again.",
+            "Le processus qui traitait la requête a disparu. Posez-la de nouveau.",
+        )
 
     def _acquire(self) -> Worker:
         deadline = time.monotonic() + self._wait_seconds
@@ -196,12 +203,14 @@ class QueryPool:
             self._refuse_if_closed()
             self._turns.remove(turn)
             if self._failure and not self._busy:
-                raise EngineUnavailable(f"The query workers do not start. {self._failure}")
-            raise QueryRejected("busy", f"No query worker was free within {self._wait_seconds:g} s.")
+                raise _not_starting(self._failure)
+            en = f"No query worker was free within {self._wait_seconds:g} s."
+            fr = f"Aucun processus de requête ne s'est libéré en {self._wait_seconds:g} s."
+            raise QueryRejected("busy", en, fr=fr)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
-            raise EngineUnavailable("The query service is stopping.")
+            raise _stopping()
 
     def _release(self, worker: Worker, healthy: bool) -> None:
         if not healthy:
@@ -268,6 +277,25 @@ class QueryPool:
             worker.discard()
 
 
+def _stopping() -> EngineUnavailable:
+    return EngineUnavailable("The query service is stopping.", "Le service de requêtes s'arrête.")
+
+
+def _not_starting(why: str | None) -> EngineUnavailable:
+    en = f"The query workers do not start. {why or ''}".strip()
+    return EngineUnavailable(en, f"Les processus de requête ne démarrent pas. {why or ''}".strip())
+
+
+def _too_slow(seconds: float, en: str = "", fr: str = "") -> QueryRejected:
+    french = f"La requête a été arrêtée après {seconds:g} s{fr}."
+    return QueryRejected("timeout", f"The query was stopped after {seconds:g} s{en}.", fr=french)
+
+
+def _too_greedy(limits: QueryLimits) -> QueryRejected:
+    fr = f"La requête demande plus de {limits.memory} octets de mémoire."
+    return QueryRejected("memory", f"The query needs more than {limits.memory} bytes of memory.", fr=fr)
+
+
 _SYNTAX = {
     "prefix": "A prefix is used but not declared.",
     "iri": "An IRI is not valid.",
@@ -285,9 +313,12 @@ def _rejection(done: Mapping[str, Any], limits: QueryLimits) -> QueryRejected:
             said = _SYNTAX.get(done.get("hint", ""), "The query is not valid SPARQL.")
             return QueryRejected("syntax", said, done.get("line"), done.get("column"))
         case "too_large":
-            most = f"{limits.rows} rows" if done["what"] == "rows" else f"{limits.bytes} bytes"
-            return QueryRejected("too_large", f"The result has more than {most}.")
+            rows = done["what"] == "rows"
+            en = f"{limits.rows} rows" if rows else f"{limits.bytes} bytes"
+            fr = f"{limits.rows} lignes" if rows else f"{limits.bytes} octets"
+            return QueryRejected("too_large", f"The result has more than {en}.", fr=f"Le résultat dépasse {fr}.")
         case "forbidden":
-            return QueryRejected("forbidden", "A query cannot call another server (SERVICE).")
+            fr = "Une requête ne peut pas appeler un autre serveur (SERVICE)."
+            return QueryRejected("forbidden", "A query cannot call another server (SERVICE).", fr=fr)
         case _:
-            return QueryRejected("memory", f"The query needs more than {limits.memory} bytes of memory.")
+            return _too_greedy(limits)

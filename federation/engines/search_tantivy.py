@@ -21,9 +21,9 @@ import tantivy
 from tantivy import Occur, Query
 
 from federation.engines import Document, SearchPage, SearchRequest
+from federation.engines.search_failures import busy, foreign, unusable
 from federation.engines.search_order import counted_for, draw, interleave
 from federation.engines.search_text import FACETS, Analysis, Clause, composed, exact_analyzer, stem_analyzer
-from federation.errors import DataFolderBusy, EngineUnavailable
 
 LAYOUT = 1
 """Version of the schema below; a folder with another one is rebuilt."""
@@ -110,7 +110,7 @@ class TantivySearch:
             index = self._registered(tantivy.Index(self._schema, path=str(self._folder), reuse=False))
             _write_state(self._folder, 0)
         except (ValueError, OSError) as error:
-            raise EngineUnavailable(f"The search index cannot be created in {self._folder}: {error}") from error
+            raise unusable(self._folder, "created", error) from error
         return index
 
     def _registered(self, index: tantivy.Index) -> tantivy.Index:
@@ -146,7 +146,7 @@ class TantivySearch:
                 _write_state(self._folder, seq)
             except (ValueError, OSError) as error:
                 self._writer = None
-                raise EngineUnavailable(f"The search index in {self._folder} cannot be written: {error}") from error
+                raise unusable(self._folder, "written", error) from error
 
     def clear(self) -> None:
         """Forget everything; the state reached is 0 again."""
@@ -158,7 +158,7 @@ class TantivySearch:
                 writer.commit()
                 _write_state(self._folder, 0)
             except (ValueError, OSError) as error:
-                raise EngineUnavailable(f"The search index in {self._folder} cannot be written: {error}") from error
+                raise unusable(self._folder, "written", error) from error
 
     def close(self) -> None:
         """Finish merges and give the writer's lock back."""
@@ -174,11 +174,8 @@ class TantivySearch:
                 self._writer = self._index.writer(HEAP, self._threads)
             except ValueError as error:
                 if "LockBusy" in str(error) or "lock" in str(error).lower():
-                    raise DataFolderBusy(
-                        f"Another process is writing the search index in {self._folder}. "
-                        "Stop it, or let it finish, then try again."
-                    ) from error
-                raise EngineUnavailable(f"The search index in {self._folder} cannot be written: {error}") from error
+                    raise busy(self._folder) from error
+                raise unusable(self._folder, "written", error) from error
         return self._writer
 
     def _native(self, document: Document) -> tantivy.Document:
@@ -216,7 +213,7 @@ class TantivySearch:
                 ids, total = list(order[request.offset : request.offset + request.limit]), len(order)
             return SearchPage(tuple(ids), total, self._facets(view, clauses, request))
         except (ValueError, OSError) as error:
-            raise EngineUnavailable(f"The search index in {self._folder} cannot be read: {error}") from error
+            raise unusable(self._folder, "read", error) from error
 
     def _current(self) -> _View:
         stamp = _stamp(self._folder)
@@ -346,13 +343,11 @@ def _problem(folder: Path) -> str | None:
     try:
         names = {item.name for item in folder.iterdir()} if folder.exists() else set()
     except OSError as error:
-        raise EngineUnavailable(f"The search index in {folder} cannot be opened: {error.strerror}.") from error
+        raise unusable(folder, "opened", error) from error
     if not names:
         return ""
     if not names & {"meta.json", STATE, ".tantivy-meta.lock"}:
-        raise EngineUnavailable(
-            f"The folder {folder} holds files that are not a search index. Empty it, or choose another data folder."
-        )
+        raise foreign(folder)
     try:
         layout = json.loads((folder / STATE).read_text("utf-8"))["layout"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -371,7 +366,7 @@ def _discard(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise EngineUnavailable(f"The damaged search index in {folder} cannot be removed: {error}") from error
+        raise unusable(folder, "removed", error) from error
 
 
 def _write_state(folder: Path, seq: int) -> None:

@@ -72,7 +72,10 @@ class _Writable:
     def view(self) -> View:
         """The present state, for our own reads."""
         if self._store is None:
-            raise EngineUnavailable(f"The triple store in {self._path} has been closed.")
+            raise EngineUnavailable(
+                f"The triple store in {self._path} has been closed.",
+                f"La base de triplets dans {self._path} a été fermée.",
+            )
         return View(self._store, self._seq)
 
     def write(self, writes: Sequence[GraphWrite]) -> None:
@@ -111,7 +114,9 @@ class _Aside(_Writable):
 
     def rebuild(self) -> contextlib.AbstractContextManager[TripleStore]:
         """Refuse: this store is itself being rebuilt."""
-        raise EngineUnavailable("This store is being filled aside already.")
+        raise EngineUnavailable(
+            "This store is being filled aside already.", "Cette base est déjà en train d'être refaite à côté."
+        )
 
 
 class OxigraphStore(_Writable):
@@ -281,8 +286,11 @@ def _busy(folder: Path) -> DataFolderBusy:
         holder = (folder / "lock").read_text("ascii").strip()
     except OSError:
         holder = ""
-    who = f"process {holder}" if holder else "another process"
+    en = f"process {holder}" if holder else "another process"
+    fr = f"le processus {holder}" if holder else "un autre processus"
     return DataFolderBusy(
-        f"The data folder {folder} is being written to by {who}. Wait until it ends, or stop it"
-        " (`carrefour serve` and `carrefour harvest` write there); commands that only read work meanwhile."
+        f"The data folder {folder} is being written to by {en}. Wait until it ends, or stop it"
+        " (`carrefour serve` and `carrefour harvest` write there); commands that only read work meanwhile.",
+        f"Quelqu'un écrit dans le dossier de données {folder} : {fr}. Attendez qu'il finisse, ou arrêtez-le"
+        " (`carrefour serve` et `carrefour harvest` y écrivent) ; les commandes qui ne font que lire marchent.",
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from federation.errors import EngineUnavailable
+from federation.errors import EngineUnavailable, os_reason
 from federation.ledger.bodies import Bodies
 from federation.ledger.changes import Changes
 from federation.ledger.cursors import Cursors
@@ -64,8 +64,11 @@ def open_ledger(url: str, folder: Path, randomness: Callable[[int], bytes] = os.
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        why = os_reason(error)
         raise EngineUnavailable(
-            f"The folder of the ledger {folder} cannot be made: {error.strerror}. Give this user the right to write."
+            f"The folder of the ledger {folder} cannot be made: {why['en']}. Give this user the right to write.",
+            f"Le dossier du registre {folder} ne peut pas être créé : {why['fr']}. Donnez à cet utilisateur le droit "
+            "d'écrire.",
         ) from error
     database = Database(url or f"sqlite:///{folder / 'ledger.sqlite'}")
     upgrade(database)

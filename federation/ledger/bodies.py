@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import and_, delete, exists, not_, select
 
-from federation.errors import EngineUnavailable
+from federation.errors import EngineUnavailable, os_reason
 from federation.ledger.database import Database
 from federation.ledger.schema import body
 from federation.ledger.times import from_text, to_text
@@ -58,9 +58,12 @@ class Bodies:
         try:
             _write_once(self._folder / path, content)
         except OSError as error:
+            why = os_reason(error)
             raise EngineUnavailable(
-                f"The bytes of the feed {source} cannot be kept in {self._folder}: {error.strerror or error}."
-                " Free some space there, or give this user the right to write."
+                f"The bytes of the feed {source} cannot be kept in {self._folder}: {why['en']}."
+                " Free some space there, or give this user the right to write.",
+                f"Les octets du flux {source} ne peuvent pas être gardés dans {self._folder} : {why['fr']}."
+                " Faites-y de la place, ou donnez à cet utilisateur le droit d'écrire.",
             ) from error
         values = {
             "sha256": kept.sha256,
@@ -85,9 +88,15 @@ class Bodies:
         try:
             content = gzip.decompress((self._folder / path).read_bytes())
         except (OSError, EOFError) as error:
-            raise EngineUnavailable(f"The kept bytes {sha256} cannot be read from {self._folder}: {error}") from error
+            raise EngineUnavailable(
+                f"The kept bytes {sha256} cannot be read from {self._folder}: {error}",
+                f"Les octets gardés {sha256} ne peuvent pas être lus dans {self._folder} : {error}",
+            ) from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise EngineUnavailable(f"The kept bytes {sha256} in {self._folder} are damaged.")
+            raise EngineUnavailable(
+                f"The kept bytes {sha256} in {self._folder} are damaged.",
+                f"Les octets gardés {sha256} dans {self._folder} sont abîmés.",
+            )
         return content
 
     def latest(self, source: str) -> Body | None:

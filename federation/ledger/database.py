@@ -27,7 +27,10 @@ class Database:
             parsed = make_url(url)
             self._engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else create_engine(parsed)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise ConfigError(f"The setting `ledger_url` cannot be used: {error}") from error
+            raise ConfigError(
+                f"The setting `ledger_url` cannot be used: {error}",
+                f"Le réglage `ledger_url` est inutilisable : {error}",
+            ) from error
         self.shown = parsed.render_as_string(hide_password=True)
 
     @property
@@ -81,7 +84,7 @@ class Database:
         except IntegrityError:
             raise  # a rule of the schema was broken: the caller knows which, or it is a defect of ours
         except DBAPIError as error:
-            raise EngineUnavailable(_sentence(self.shown, str(error.orig))) from error
+            raise _unavailable(self.shown, str(error.orig)) from error
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -103,15 +106,26 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _sentence(where: str, problem: str) -> str:
+def _unavailable(where: str, problem: str) -> EngineUnavailable:
     lowered = problem.lower()
     if "full" in lowered or "disk i/o" in lowered:
-        return (
+        return EngineUnavailable(
             f"The disk of the ledger ({where}) is full or failing: {problem}. Free some space and start again;"
-            " what was being written is finished at the next start."
+            " what was being written is finished at the next start.",
+            f"Le disque du registre ({where}) est plein ou défaillant : {problem}. Faites de la place et"
+            " recommencez ; ce qui était en cours d'écriture est terminé au prochain démarrage.",
         )
     if "readonly" in lowered or "read-only" in lowered or "unable to open" in lowered:
-        return f"The ledger ({where}) cannot be written to: give this user the right to write there."
+        return EngineUnavailable(
+            f"The ledger ({where}) cannot be written to: give this user the right to write there.",
+            f"Impossible d'écrire dans le registre ({where}) : donnez à cet utilisateur le droit d'y écrire.",
+        )
     if "locked" in lowered:
-        return f"The ledger ({where}) is held by another process for more than {_WAIT} seconds. Wait, or stop it."
-    return f"The ledger ({where}) cannot be used: {problem}"
+        return EngineUnavailable(
+            f"The ledger ({where}) is held by another process for more than {_WAIT} seconds. Wait, or stop it.",
+            f"Le registre ({where}) est tenu par un autre processus depuis plus de {_WAIT} secondes. Attendez, ou "
+            "arrêtez-le.",
+        )
+    return EngineUnavailable(
+        f"The ledger ({where}) cannot be used: {problem}", f"Le registre ({where}) est inutilisable : {problem}"
+    )

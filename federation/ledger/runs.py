@@ -61,7 +61,7 @@ class Runs:
             with self._database.write() as tx:
                 tx.execute(insert(run), values)
         except IntegrityError as error:
-            raise DataFolderBusy(self._already_running(source)) from error
+            raise self._already_running(source) from error
         return name
 
     def finish(self, report: RunReport, tx: Connection | None = None) -> None:
@@ -116,11 +116,15 @@ class Runs:
             rows = tx.execute(query).all()
         yield from map(_report, rows)
 
-    def _already_running(self, source: str) -> str:
+    def _already_running(self, source: str) -> DataFolderBusy:
         running = self.last(source, [RunState.RUNNING])
         with self._database.read() as tx:
             holder = tx.scalar(select(run.c.holder).where(run.c.id == (running.run if running else "")))
-        return f"A run of the source {source} is under way already (process {holder}). Wait until it ends, or stop it."
+        return DataFolderBusy(
+            f"A run of the source {source} is under way already (process {holder}). Wait until it ends, or stop it.",
+            f"Une moisson de la source {source} est déjà en cours (processus {holder}). Attendez qu'elle finisse, ou "
+            "arrêtez-la.",
+        )
 
 
 def _report(row: Row[Any]) -> RunReport:

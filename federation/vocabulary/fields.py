@@ -51,7 +51,10 @@ def context_terms(context: Mapping[str, Any]) -> dict[str, ContextTerm]:
         prefix, _, local = name.partition(":")
         if local and not local.startswith("//"):
             if prefix not in prefixes:
-                raise ConfigError(f"vocab/context/v1.jsonld: the prefix `{prefix}` of `{name}` is not declared.")
+                raise ConfigError(
+                    f"vocab/context/v1.jsonld: the prefix `{prefix}` of `{name}` is not declared.",
+                    f"vocab/context/v1.jsonld : le préfixe `{prefix}` de `{name}` n'est pas déclaré.",
+                )
             return prefixes[prefix] + local
         return name
 
@@ -90,7 +93,8 @@ class FieldTable:
         shape = self.shape_of.get(class_iri)
         if shape is None:
             raise ConfigError(
-                f"shapes/: no shape targets <{class_iri}>. Put back the file that came with this version."
+                f"shapes/: no shape targets <{class_iri}>. Put back the file that came with this version.",
+                f"shapes/ : aucun gabarit ne vise <{class_iri}>. Remettez le fichier livré avec cette version.",
             )
         graph = self._graph
         shapes = graph.nodes(shape, SH + "property")
@@ -113,7 +117,8 @@ class FieldTable:
         path = self._graph.node(property_shape, SH + "path")
         if path is None:
             raise ConfigError(
-                f"{self._file(property_shape)}: the shape <{property_shape}> is named but has no sh:path."
+                f"{self._file(property_shape)}: the shape <{property_shape}> is named but has no sh:path.",
+                f"{self._file(property_shape)} : le gabarit <{property_shape}> est nommé, mais n'a pas de sh:path.",
             )
         if not path.startswith("_:"):
             return path, False
@@ -130,13 +135,19 @@ class FieldTable:
             return Openness.OPENDATA
         if access not in levels:
             known = ", ".join(f"crf:{level.value}" for level in Openness)
-            raise ConfigError(f"{self._file(shape)}: <{shape}>: dcterms:accessRights <{access}> is none of {known}.")
+            raise ConfigError(
+                f"{self._file(shape)}: <{shape}>: dcterms:accessRights <{access}> is none of {known}.",
+                f"{self._file(shape)} : <{shape}> : dcterms:accessRights <{access}> n'est aucun de {known}.",
+            )
         return levels[access]
 
     def _severity(self, shape: Node) -> Severity:
         severity = self._graph.node(shape, SH + "severity") or SH + "Violation"
         if severity not in _SEVERITIES:
-            raise ConfigError(f"{self._file(shape)}: <{shape}>: <{severity}> is not a severity of SHACL.")
+            raise ConfigError(
+                f"{self._file(shape)}: <{shape}>: <{severity}> is not a severity of SHACL.",
+                f"{self._file(shape)} : <{shape}> : <{severity}> n'est pas une gravité de SHACL.",
+            )
         return _SEVERITIES[severity]
 
     def _number(self, shape: Node, name: str) -> float | None:
@@ -144,7 +155,10 @@ class FieldTable:
         try:
             return None if text is None else float(text)
         except ValueError as error:
-            raise ConfigError(f"{self._file(shape)}: <{shape}>: sh:{name} is not a number: {text!r}.") from error
+            raise ConfigError(
+                f"{self._file(shape)}: <{shape}>: sh:{name} is not a number: {text!r}.",
+                f"{self._file(shape)} : <{shape}> : sh:{name} n'est pas un nombre : {text!r}.",
+            ) from error
 
     def _count(self, shape: Node, name: str) -> int | None:
         number = self._number(shape, name)

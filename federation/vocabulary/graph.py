@@ -26,10 +26,15 @@ def parse_turtle(data: bytes, name: str) -> list[tuple[Node, str, Node | Literal
         column = error.offset or 1
         raise ConfigError(
             f"{name}: line {line}, column {column}: this is not valid Turtle ({error.msg}). "
-            "Correct this line, or put back the file that came with this version."
+            "Correct this line, or put back the file that came with this version.",
+            f"{name}, ligne {line}, colonne {column} : ce n'est pas du Turtle valide ({error.msg}). "
+            "Corrigez cette ligne, ou remettez le fichier livré avec cette version.",
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{name}: the file is not UTF-8. Save it as UTF-8.") from error
+        raise ConfigError(
+            f"{name}: the file is not UTF-8. Save it as UTF-8.",
+            f"{name} : le fichier n'est pas en UTF-8. Enregistrez-le en UTF-8.",
+        ) from error
 
 
 def _plain(triple: Triple, file: str) -> tuple[Node, str, Node | Literal]:

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from federation.errors import ConfigError
+from federation.errors import ConfigError, toml_fault
 from federation.vocabulary.fields import ContextTerm, FieldTable, context_terms
 from federation.vocabulary.graph import Graph
 from federation.vocabulary.statements import statements_by_subject
@@ -111,7 +111,11 @@ class Vocabulary:
         from_site = self._crosswalks.get(fold(site))
         if from_site is None:
             names = [name for name, _ in self._crosswalks.values()]
-            raise ConfigError(f"vocab/crosswalks/tags.csv has no tags of `{site}`.{nearest_hint(site, names)}")
+            hint = nearest_hint(site, names)
+            raise ConfigError(
+                f"vocab/crosswalks/tags.csv has no tags of `{site}`.{hint['en']}",
+                f"vocab/crosswalks/tags.csv n'a pas de mots de `{site}`.{hint['fr']}",
+            )
         return from_site[1]
 
     @property
@@ -138,13 +142,16 @@ class Vocabulary:
         path = f"vocab/mappings/{name}.toml"
         if path not in self._files:
             hint = nearest_hint(name, self.profiles)
+            known = ", ".join(self.profiles)
             raise ConfigError(
-                f"There is no mapping profile `{name}`.{hint} Known: {', '.join(self.profiles) or 'none'}."
+                f"There is no mapping profile `{name}`.{hint['en']} Known: {known or 'none'}.",
+                f"Il n'y a pas de profil de correspondance `{name}`.{hint['fr']} Connus : {known or 'aucun'}.",
             )
         try:
             return tomllib.loads(self._files[path].decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from error
+            said = toml_fault(path, error)
+            raise ConfigError(said["en"], said["fr"]) from error
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -211,11 +218,18 @@ def _read_files(root: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for top in ("vocab", "shapes"):
         if not (root / top).is_dir():
-            raise ConfigError(f"{root}: the folder {top}/ is missing. Reinstall, or run from a whole checkout.")
+            raise _missing(f"{root}: the folder {top}/", f"{root} : le dossier {top}/")
         for path in sorted((root / top).rglob("*")):
             if path.is_file() and path.suffix not in _IGNORED and "__pycache__" not in path.parts:
                 found[path.relative_to(root).as_posix()] = path.read_bytes()
     return found
+
+
+def _missing(en: str, fr: str) -> ConfigError:
+    return ConfigError(
+        f"{en} is missing. Reinstall, or run from a whole checkout.",
+        f"{fr} manque. Réinstallez, ou partez d'une copie entière du dépôt.",
+    )
 
 
 def _is_thesaurus(name: str) -> bool:
@@ -269,9 +283,11 @@ def _json(contents: Mapping[str, bytes], name: str) -> Any:
     try:
         return json.loads(contents[name])
     except KeyError as error:
-        raise ConfigError(f"{name} is missing. Reinstall, or run from a whole checkout.") from error
+        raise _missing(name, name) from error
     except ValueError as error:
-        raise ConfigError(f"{name}: this is not valid JSON ({error}).") from error
+        raise ConfigError(
+            f"{name}: this is not valid JSON ({error}).", f"{name} : ce n'est pas du JSON valide ({error})."
+        ) from error
 
 
 def _contexts(contents: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,10 @@ def statements_by_subject(files: Mapping[str, bytes], names: Iterable[str]) -> d
     for name in names:
         for quad in parse(input=files[name], format=RdfFormat.TURTLE):
             if isinstance(quad.subject, BlankNode) or isinstance(quad.object, BlankNode):
-                raise ConfigError(f"{name}: blank nodes are not for the public graph. Give the node an IRI.")
+                raise ConfigError(
+                    f"{name}: blank nodes are not for the public graph. Give the node an IRI.",
+                    f"{name} : pas de nœud anonyme dans le graphe public. Donnez une IRI à ce nœud.",
+                )
             subject = str(quad.subject)
             found.setdefault(subject[1:-1], set()).add(f"{subject} {quad.predicate} {quad.object} .\n")
     return {subject: "".join(sorted(lines)) for subject, lines in found.items()}

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from federation.errors import ConfigError
+from federation.errors import ConfigError, did_you_mean
 from federation.model import Text
 from federation.vocabulary.graph import Graph
 from federation.vocabulary.terms import BASE, SKOS, Concept, Licence, Scheme, fold
@@ -74,7 +74,10 @@ class Thesauri:
             return name
         if name in self._short:
             return self._short[name]
-        raise ConfigError(f"There is no thesaurus `{name}`.{nearest_hint(name, self._short)}")
+        hint = nearest_hint(name, self._short)
+        raise ConfigError(
+            f"There is no thesaurus `{name}`.{hint['en']}", f"Il n'y a pas de thésaurus `{name}`.{hint['fr']}"
+        )
 
     def find(self, scheme: str, word: str) -> tuple[Concept, ...]:
         """Concepts whose code, label or synonym is this word, or whose IRI it is."""
@@ -110,7 +113,10 @@ def _concept(graph: Graph, iri: str, narrower: tuple[str, ...]) -> Concept:
     scheme = graph.node(iri, SKOS + "inScheme")
     code = graph.literal(iri, SKOS + "notation")
     if scheme is None or code is None:
-        raise ConfigError(f"{graph.file(iri)}: the concept <{iri}> needs a skos:inScheme and a skos:notation.")
+        raise ConfigError(
+            f"{graph.file(iri)}: the concept <{iri}> needs a skos:inScheme and a skos:notation.",
+            f"{graph.file(iri)} : il faut au concept <{iri}> un skos:inScheme et un skos:notation.",
+        )
     definition: Text | None = graph.text(iri, SKOS + "definition") or None
     return Concept(
         iri=iri,
@@ -161,7 +167,10 @@ def read_crosswalks(data: bytes, name: str) -> dict[str, tuple[str, dict[str, tu
     sources: dict[str, tuple[str, dict[str, list[str]]]] = {}
     for number, row in enumerate(rows, 1):
         if len(row) != 3:
-            raise ConfigError(f"{name}: line {number}: expected source, tag and code, found {len(row)} cells.")
+            raise ConfigError(
+                f"{name}: line {number}: expected source, tag and code, found {len(row)} cells.",
+                f"{name}, ligne {number} : il faut une source, un mot et un code ; cette ligne a {len(row)} cellules.",
+            )
         if number > 1:
             source, tag, code = row
             codes = sources.setdefault(fold(source), (source, {}))[1].setdefault(fold(tag), [])
@@ -181,7 +190,6 @@ def tag_usage(crosswalks: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]
     return {tag: min(count, key=lambda code: (-count[code], code)) for tag, count in votes.items()}
 
 
-def nearest_hint(word: str, known: Iterable[str] | Mapping[str, object]) -> str:
-    """`` Did you mean `x`?`` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=_LIKENESS)
-    return f" Did you mean `{near[0]}`?" if near else ""
+def nearest_hint(word: str, known: Iterable[str] | Mapping[str, object]) -> Text:
+    """`` Did you mean `x`?`` for the nearest known word, or nothing, in French and English."""
+    return did_you_mean(next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=_LIKENESS)), None))
