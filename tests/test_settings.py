@@ -77,3 +77,19 @@ def test_paths_do_not_depend_on_the_current_folder(tmp_path: Path, monkeypatch: 
 
     assert settings.data_dir == tmp_path / "here" / "data"
     assert settings.sources_dir == tmp_path / "here" / "sources"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('base_ulr = "https://commun.example"\n', "il n'y a pas de réglage `base_ulr`. Vouliez-vous « base_url » ?"),
+        ('query_rows = "beaucoup"\n', "Le réglage `query_rows` ne peut pas être 'beaucoup' : un nombre entier"),
+        ("name = oui\n", "carrefour.toml, ligne 1, colonne 8 : ce n'est pas du TOML valide"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_french_too(tmp_path: Path, text: str, expected: str) -> None:
+    """The French sentence names the same file, setting and remedy."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(written(tmp_path, text), {})
+
+    assert expected in caught.value.text["fr"]

@@ -191,3 +191,13 @@ def test_forty_thousand_projects_are_indexed_and_paged_in_time(tmp_path: Path) -
     assert rate >= 2_000
     assert elapsed < 0.2
     index.close()
+
+
+def test_a_foreign_folder_is_told_in_french_too(tmp_path: Path) -> None:
+    """The operator reads in French which folder to empty."""
+    (tmp_path / "notes.txt").write_text("x", "utf-8")
+
+    with pytest.raises(EngineUnavailable) as caught:
+        TantivySearch(tmp_path)
+
+    assert f"Le dossier {tmp_path} contient des fichiers" in caught.value.text["fr"]

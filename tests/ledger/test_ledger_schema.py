@@ -79,3 +79,11 @@ def test_a_ledger_that_is_no_database_is_said_plainly(tmp_path: Path) -> None:
 
     with pytest.raises(EngineUnavailable, match=r"ledger\.sqlite"):
         open_ledger("", tmp_path)
+
+
+def test_an_unknown_database_is_told_in_french_too(tmp_path: Path) -> None:
+    """The operator reads in French which setting to mend."""
+    with pytest.raises(ConfigError) as caught:
+        open_ledger("nothing://here", tmp_path)
+
+    assert caught.value.text["fr"].startswith("Le réglage `ledger_url` est inutilisable")
