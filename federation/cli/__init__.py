@@ -73,7 +73,8 @@ def group(context: click.Context, instance: Path, lang: str) -> None:
 
     \b
     Exit codes: 0 done; 1 done, with rejected records; 2 wrong usage or configuration;
-    4 incomplete or failed (a source file with a fault too, while others go on); 75 another process is writing to the data folder.
+    4 incomplete or failed (a source file with a fault too, while others go on);
+    75 another process is writing to the data folder.
     """
     context.obj = Shell(instance, lang)
 
