@@ -290,7 +290,7 @@ def _busy(folder: Path) -> DataFolderBusy:
     fr = f"le processus {holder}" if holder else "un autre processus"
     return DataFolderBusy(
         f"The data folder {folder} is being written to by {en}. Wait until it ends, or stop it"
-        " (`carrefour serve` and `carrefour harvest` write there); commands that only read work meanwhile.",
+        " (`carrefour harvest` and `carrefour rebuild` write there); commands that only read work meanwhile.",
         f"Quelqu'un écrit dans le dossier de données {folder} : {fr}. Attendez qu'il finisse, ou arrêtez-le"
-        " (`carrefour serve` et `carrefour harvest` y écrivent) ; les commandes qui ne font que lire marchent.",
+        " (`carrefour harvest` et `carrefour rebuild` y écrivent) ; les commandes qui ne font que lire marchent.",
     )

@@ -26,7 +26,7 @@ def obtain(source: Source, settings: Settings, environ: Mapping[str, str]) -> Fe
             max_bytes=source.limits.bytes or settings.fetch_bytes,
             max_seconds=source.limits.seconds or settings.fetch_seconds,
             allow_private=settings.fetch_private,
-            user_agent=f"Carrefour/{__version__} (+{settings.base_url}/robot{contact})",
+            user_agent=f"Carrefour/{__version__} (+{settings.base_url}/a-propos{contact})",
         )
     )
 
