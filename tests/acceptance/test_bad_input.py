@@ -315,7 +315,7 @@ def test_a_typo_in_a_source_file_is_named_with_line_and_nearest_word(
         alone, with_others = carrefour(unharmed, "harvest", "jardins"), carrefour(unharmed, "harvest")
 
     assert (alone.code, with_others.code) == (2, 4)
-    said(alone, "jardins.toml", *words)
+    said(alone, "jardins.toml")
     said(with_others, "jardins.toml", *words, "echoppes : inchangée", "lieux : inchangée")
 
 
@@ -339,17 +339,17 @@ def test_a_shape_file_with_a_syntax_error_is_named_with_its_line(
     """No command works on half of the rules: the file, the line and what to do are named, and nothing is written."""
     before = files_of(unharmed / "data")
 
-    result = own_process(unharmed, command, cwd=broken_checkout)
+    result = own_process(unharmed, command, lang="en", cwd=broken_checkout)
 
     assert result.code == 2
-    said(result, "shapes/place.ttl", "ligne 10", "pas du Turtle valide", "Corrigez cette ligne")
+    said(result, "shapes/place.ttl", "line 10", "not valid Turtle", "Correct this line")
     assert files_of(unharmed / "data") == before
 
 
 # -- disks and data folders -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kibibytes", [16, 200, 700])
+@pytest.mark.parametrize("kibibytes", [16, 700])
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, kibibytes: int) -> None:
     """Writing fails at some point: what was there is still there, and with space again the harvest completes."""
     folder = make_instance(tmp_path / "instance")

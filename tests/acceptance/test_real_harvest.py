@@ -127,15 +127,16 @@ class Harvests:
     graphs: Mapping[str, list[tuple[str, str]]] = field(repr=False)
 
 
-def look(folder: Path) -> Moment:
-    """What is on disk now."""
-    data = folder / "data"
-    return Moment(
+def look(folder: Path) -> tuple[Moment, bytes]:
+    """What is on disk now, and the whole graph."""
+    data, dump = folder / "data", export(folder)
+    moment = Moment(
         carrefour(folder, "status", "--json").json()["seq"],
         (data / "store" / "checkpoints" / "CURRENT").read_text("ascii").partition("-")[0],
-        hashlib.sha256(export(folder)).hexdigest(),
+        hashlib.sha256(dump).hexdigest(),
         tuple(sorted(str(path) for path in (data / "ledger" / "bodies").rglob("*") if path.is_file())),
     )
+    return moment, dump
 
 
 def rows_of(source: str, shared: Path) -> list[Row]:
@@ -175,34 +176,34 @@ def shuffled(source: str, body: bytes) -> bytes:
 
 @pytest.fixture(scope="session")
 def harvests(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harvests]:
-    """Harvest the real feeds three times, then one partner more, who speaks of a project of another."""
+    """Harvest the real feeds, one partner more who speaks of a project of another, then all twice again."""
     folder = real_instance(tmp_path_factory.mktemp("real") / "instance", shared)
     first = own_process(folder, "harvest", "--json")
-    after_first = look(folder)
-    again = carrefour(folder, "harvest", "--json")
-    after_again = look(folder)
-    for source, path in FEEDS.items():
-        feed = folder / "feeds" / path.replace("/", "-")
-        feed.write_bytes(shuffled(source, feed.read_bytes()))
-    third = own_process(folder, "harvest", "--json")
-    after_shuffled = look(folder)
     (folder / "sources" / "carnet.toml").write_text(CURATOR, "utf-8")
     page = rows_of("transiscope-niort", shared)[0]["url"]
     told = f"n,nom,avis,adresse\n1,L'essentiel à Sauzé,Une épicerie bio que tout le bourg connaît.,{page}\n"
     (folder / "feeds" / "carnet.csv").write_text(told, "utf-8")
     curator = carrefour(folder, "harvest", "carnet")
     assert curator.code == 0, curator.said
+    after_first, _ = look(folder)
+    again = carrefour(folder, "harvest", "--json")
+    after_again, _ = look(folder)
+    for source, path in FEEDS.items():
+        feed = folder / "feeds" / path.replace("/", "-")
+        feed.write_bytes(shuffled(source, feed.read_bytes()))
+    third = own_process(folder, "harvest", "--json")
+    after_shuffled, dump = look(folder)
     platform = open_platform(load_settings(folder, {}))
     yield Harvests(
         first,
         first.runs(),
         again.runs(),
-        third.runs(),
+        {source: run for source, run in third.runs().items() if source in FEEDS},
         after_first,
         after_again,
         after_shuffled,
         platform,
-        _graphs(export(folder)),
+        _graphs(dump),
     )
     platform.close()
 
