@@ -6,6 +6,7 @@ Pure: triples in, bytes out. Must never leave out a triple, nor depend on the or
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from federation.catalogue.jsonld import Compactor
-from federation.model import Triple, to_lines
+from federation.model import Term, Triple, to_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,16 @@ RECORD_DATA = (*DATA, NQUADS)
 ALL = {one.suffix: one for one in (*RECORD_DATA, HTML)}
 
 _WRITERS = {
-    "ttl": ox.RdfFormat.TURTLE,
     "nt": ox.RdfFormat.N_TRIPLES,
     "rdf": ox.RdfFormat.RDF_XML,
     "nq": ox.RdfFormat.N_QUADS,
     "trig": ox.RdfFormat.TRIG,
 }
+
+
+_TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
+_TERM = re.compile(r"(?<![^^])<([^<>]*)>\Z")  # an IRI alone, or the datatype that ends a literal
+_LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ def serialise(content: Content, wanted: Format, compactor: Compactor, prefixes: 
         return json.dumps(tree, ensure_ascii=False, indent=1).encode() + b"\n"
     if wanted is NTRIPLES:
         return to_lines(content.triples).encode()
+    if wanted is TURTLE:
+        return turtle(content.root, content.triples, prefixes)
     name = ox.NamedNode(content.graph) if content.graph and wanted.graphs else ox.DefaultGraph()
     quads = [ox.Quad(t.subject, t.predicate, t.object, name) for t in _parsed(content.triples)]
     if wanted.graphs:
@@ -92,3 +99,35 @@ def _used(content: Content, prefixes: Mapping[str, str]) -> dict[str, str]:
     """Only the prefixes that the content needs."""
     text = to_lines((*content.triples, *content.beside))
     return {prefix: space for prefix, space in sorted(prefixes.items()) if f"<{space}" in text}
+
+
+def turtle(root: str, triples: Iterable[Triple], prefixes: Mapping[str, str]) -> bytes:
+    """Write Turtle for people: the thing itself first, ``a`` first in each, blank lines between, no idle prefix."""
+    spaces = {space: prefix for prefix, space in sorted(prefixes.items(), reverse=True)}
+    used: set[str] = set()
+
+    def short(term: Term) -> str:
+        return _TERM.sub(lambda found: _compact(found[1], spaces, used) or found[0], term)
+
+    subjects: dict[Term, dict[Term, list[Term]]] = {}
+    for subject, predicate, value in sorted(set(triples), key=lambda one: (one[0] != f"<{root}>", one)):
+        subjects.setdefault(subject, {}).setdefault(predicate, []).append(value)
+    blocks = []
+    for subject, said in subjects.items():
+        ordered = sorted(said, key=lambda one: (one != _TYPE, one))
+        lines = [
+            f"{'a' if one == _TYPE else short(one)} {', '.join(short(value) for value in said[one])}" for one in ordered
+        ]
+        blocks.append(f"{short(subject)} " + " ;\n  ".join(lines) + " .\n")
+    head = "".join(f"@prefix {prefix}: <{prefixes[prefix]}> .\n" for prefix in sorted(used))
+    return "\n".join(filter(None, (head, *blocks))).encode()
+
+
+def _compact(iri: str, spaces: Mapping[str, str], used: set[str]) -> str | None:
+    """A prefixed name where the rest is a plain local name (a subset of PN_LOCAL, Turtle 1.1, section 6.5)."""
+    cut = max(iri.rfind("/"), iri.rfind("#")) + 1
+    prefix = spaces.get(iri[:cut])
+    if prefix is None or not _LOCAL.fullmatch(iri[cut:]):
+        return None
+    used.add(prefix)
+    return f"{prefix}:{iri[cut:]}"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, request
-from flask_babel import Babel, format_decimal, gettext, ngettext  # type: ignore[import-untyped]  # ships no types
+from flask_babel import Babel, format_decimal, get_translations, gettext  # type: ignore[import-untyped]  # ships no types
 from flask_babel import format_date as babel_date
 
 LANGUAGES = ("fr", "en")
@@ -89,8 +89,14 @@ def show_date(value: str | date | datetime | None) -> str:
             moment = date(int(found[1]), int(found[2]), int(found[3] or 1))
         except ValueError:
             return value
-        return str(babel_date(moment, "long" if found[3] else "LLLL y"))
-    return str(babel_date(value, "long")) if value is not None else ""
+        return _day(moment) if found[3] else str(babel_date(moment, "LLLL y"))
+    return _day(value) if value is not None else ""
+
+
+def _day(value: date | datetime) -> str:
+    """A day in full; in French the first of a month is an ordinal, which CLDR does not write."""
+    written = str(babel_date(value, "long"))
+    return f"1er{written[1:]}" if language() == "fr" and written.startswith("1 ") else written
 
 
 def show_number(value: float) -> str:
@@ -103,6 +109,9 @@ def install_translations(app: Flask) -> None:
     app.config.setdefault("BABEL_DEFAULT_LOCALE", "fr")
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", str(Path(__file__).parent / "translations"))
     Babel(app, locale_selector=language)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # given by the i18n extension
+        lambda message: get_translations().gettext(message), _plural, newstyle=True
+    )
 
 
 def say(message: str, **values: object) -> str:
@@ -112,4 +121,11 @@ def say(message: str, **values: object) -> str:
 
 def say_many(one: str, more: str, number: int, **values: object) -> str:
     """A sentence that depends on a number (``ngettext``)."""
-    return str(ngettext(one, more, number, **values))
+    return _plural(one, more, number) % {"num": number, **values}
+
+
+def _plural(one: str, more: str, number: int) -> str:
+    """The form for a number. French has no catalogue to hold its rule: 0 and 1 are singular (CLDR, plural rules)."""
+    if language() == "fr":
+        return one if abs(number) < 2 else more
+    return str(get_translations().ngettext(one, more, number))

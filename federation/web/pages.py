@@ -6,21 +6,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.formats import JSONLD
 from federation.catalogue.search import FILTERS, SearchQuery
+from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import Totals, totals
-from federation.engines import SearchPage, SearchRequest
+from federation.engines import QueryLimits, SearchPage, SearchRequest
+from federation.errors import EngineUnavailable, QueryRejected
 from federation.vocabulary import Concept, fold
 from federation.web.filters import concept_label
-from federation.web.language import language, say, text_in
+from federation.web.language import language, say, show_number, text_in
 from federation.web.respond import finish, href, page
 from federation.web.site import catalogue, site
 
 blueprint = Blueprint("pages", __name__)
 
+HEALTH_SECONDS = 2.0  # that a query worker has to answer a supervisor
 SHAPES = 12  # projects drawn on the ground of the home page
 
 
@@ -80,10 +83,13 @@ def projects() -> Response:
     seeded = query if query.seed else query.at(query.page, today())
     found = site().platform.search.search(seeded.request(tuple(FILTERS.values())))
     last = max(-(-found.total // query.size), 1)
-    facets = _facets(query, found)
+    wordless = bool(query.text) and not site().analysis.parse(query.text)
+    beyond = query.page > last and not wordless
+    sentence = query.sentence(language(), found.total, _filter_label)
+    facets = () if wordless else _facets(query, found)
     return page(
         "projects.html",
-        status=200 if query.page <= last else 404,
+        status=404 if beyond else 200,
         links=[(site().base + "/projets" + (f"?{query.encoded()}" if query.encoded() else ""), "canonical", None)],
         query=query,
         seeded=seeded,
@@ -95,9 +101,18 @@ def projects() -> Response:
         active=[
             (key, value, _filter_label(key, value), _is_known(key, value, found)) for key, value in query.filters()
         ],
-        sentence=query.sentence(language(), found.total, _filter_label),
+        heading=_heading(sentence, query.page if beyond else None, wordless),
+        wordless=wordless,
+        beyond=beyond,
         empty_store=found.total == 0 and not query.narrowed,
     )
+
+
+def _heading(sentence: str, missing: int | None, wordless: bool) -> str:
+    """What the page is about: the search and its result, unless there is nothing to search or no such page."""
+    if wordless:
+        return say("Rien à chercher : aucun mot")
+    return say("La page %(page)s n'existe pas", page=show_number(missing)) if missing is not None else sentence
 
 
 def _facets(query: SearchQuery, found: SearchPage) -> tuple[Facet, ...]:
@@ -218,14 +233,48 @@ def about() -> Response:
     return page("about.html", totals=totals(site().platform.search, today()))
 
 
+@blueprint.get("/contribuer")
+def contribute() -> Response:
+    """How to join: what a platform needs to be read here, and whom to write to."""
+    return page("contribute.html")
+
+
 @blueprint.get("/healthz")
 def health() -> Response:
-    """For a supervisor: the store and the index answer, and how far each is. Raises EngineUnavailable (503)."""
+    """For a supervisor: store, index and query workers, and how far each is. Raises EngineUnavailable (503)."""
     platform = site().platform
     counted = totals(platform.search, today())
-    response = jsonify(status="ok", store=platform.reader.seq, index=platform.search.seq, projects=counted.projects)
+    store, index = platform.reader.seq, platform.search.seq
+    queries = _queries_state()
+    response = jsonify(
+        status="ok" if queries != "unavailable" else "degraded",
+        store=store,
+        index=index,
+        behind=max(store - index, 0),
+        queries=queries,
+        projects=counted.projects,
+    )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _queries_state() -> str:
+    """Whether the query workers answer: ``ok``, ``busy`` (all are at work) or ``unavailable``."""
+    settings = site().platform.settings
+    limits = QueryLimits(HEALTH_SECONDS, 1, 10_000, settings.query_memory)
+    try:
+        run(SparqlRequest("ASK {}"), site().platform.queries, limits)
+    except QueryRejected as error:
+        return "busy" if error.reason == "busy" else "unavailable"
+    except EngineUnavailable:
+        return "unavailable"
+    return "ok"
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> Response:
+    """Our icon, for those who ask without reading the page."""
+    return current_app.send_static_file("icon.svg")
 
 
 @blueprint.get("/robots.txt")

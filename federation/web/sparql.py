@@ -52,6 +52,12 @@ _TOO_MANY = {
     "fr": "Trop de requêtes en même temps depuis votre adresse. Attendez que l'une d'elles finisse.",
     "en": "Too many queries at the same time from your address. Wait until one of them ends.",
 }
+_NO_FORMAT = {
+    "fr": "Le résultat de cette requête n'existe pas dans le format demandé. Choisissez-en un dans l'en-tête Accept,"
+    " ou par le paramètre format.",
+    "en": "The result of this query cannot be had in the format asked for. Choose one in the Accept header, or with the"
+    " format parameter.",
+}
 
 
 def sparql_blueprint() -> Blueprint:
@@ -199,10 +205,15 @@ def _refusal(status: int, text: Text, asked: Asked, headers: Mapping[str, str] |
 
 
 def _not_acceptable(kind: str) -> Response:
+    """406 that says what it refuses and what it has, by media type and by name."""
+    spoken = "en" if language() == "en" else best_language(request.headers.get("Accept-Language"), ("fr", "en"))
     types = "\n".join((*OFFERS[kind], "text/html"))
     names = " ".join((*FORMAT_NAMES[kind], "html"))
-    body = f"Accept:\n{types}\n\nformat=\n{names}\n"
-    return Response(body, status=406, content_type="text/plain; charset=utf-8")
+    body = f"406 Not Acceptable\n{_NO_FORMAT[spoken]}\n\nAccept:\n{types}\n\nformat=\n{names}\n"
+    response = Response(body, status=406, content_type="text/plain; charset=utf-8")
+    response.headers["Content-Language"] = spoken
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _preflight() -> Response:

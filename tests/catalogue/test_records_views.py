@@ -12,7 +12,7 @@ from pyld import jsonld
 from sample_commons import BASE, Reader, quads
 
 from federation.catalogue import formats
-from federation.catalogue.formats import Content, serialise
+from federation.catalogue.formats import Content, serialise, turtle
 from federation.catalogue.jsonld import Compactor
 from federation.catalogue.records import Catalogue, safe_iri, web_address
 from federation.catalogue.values import decode
@@ -269,3 +269,34 @@ def test_terms_are_decoded(term: str, expected: tuple[str, str | None, str | Non
     value = decode(term)
 
     assert (value.text, value.language, value.datatype) == expected
+
+
+def test_turtle_is_written_for_people() -> None:
+    """The thing first, ``a`` first, a blank line between subjects, only prefixes in use, and not a triple lost."""
+    words = Words.of(load())
+    root = "https://w3id.org/carrefour/theme/zzz"
+    label = "<http://www.w3.org/2004/02/skos/core#prefLabel>"
+    kind = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
+    concept = "<http://www.w3.org/2004/02/skos/core#Concept>"
+    triples = (
+        (f"<{root}>", label, '"<http://a/> \\"x\\"\\n"@fr'),
+        (f"<{root}>", "<http://example.org/a%20b,c>", '"1"^^<http://www.w3.org/2001/XMLSchema#integer>'),
+        (f"<{root}>", kind, concept),
+        ("<http://a.example/first>", label, f'"{root}"'),
+        ("<http://a.example/first>", kind, concept),
+    )
+
+    written = turtle(root, triples, words.prefixes).decode()
+
+    head, first, second = written.split("\n\n")
+    assert first.splitlines()[0] == "theme:zzz a skos:Concept ;"
+    assert second.startswith("<http://a.example/first> a skos:Concept ;")
+    assert head.splitlines() == [
+        "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .",
+        "@prefix theme: <https://w3id.org/carrefour/theme/> .",
+        "@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .",
+    ]
+    parsed = {
+        (str(q.subject), str(q.predicate), str(q.object)) for q in ox.parse(input=written, format=ox.RdfFormat.TURTLE)
+    }
+    assert parsed == set(triples)

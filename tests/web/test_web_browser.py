@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+NARROW = ["/theme/AGR", "/theme/", "/sources/avise-fiches", "/shapes/project", "/contribuer"]
+"""Pages with long addresses, raw IRIs or tables."""
 
 
 class Quiet(WSGIRequestHandler):
@@ -96,7 +98,7 @@ def test_a_visitor_finds_a_project_and_who_says_what(visit: Page, context: Brows
     assert context.cookies() == []
 
 
-@pytest.mark.parametrize("path", ["/", "/projets", "/projet/p1", "/themes", "/contributeur/avise", "/vocab"])
+@pytest.mark.parametrize("path", ["/", "/projets", "/projet/p1", "/themes", "/contributeur/avise", "/vocab", *NARROW])
 def test_nothing_overflows_a_small_screen(browser: Browser, address: str, path: str) -> None:
     """320 pixels wide: no page scrolls sideways, in light and dark."""
     for scheme in ("light", "dark"):

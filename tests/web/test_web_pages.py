@@ -47,6 +47,11 @@ PAGES = [
     "/vocab",
     "/sparql",
     "/a-propos",
+    "/contribuer",
+    "/licence/open/",
+    "/shapes/basic",
+    "/shapes/project",
+    "/projets?q=%22",
     "/projet/gone",
     "/nowhere",
 ]
@@ -261,7 +266,7 @@ def test_the_partner_page_shows_its_last_run(client: FlaskClient) -> None:
     said = text_of(tree(client, "/contributeur/avise", 200))
 
     assert "Dernière moisson le 2 janvier 2026 : réussie avec rejets" in said
-    assert "3 lues 2 acceptées 1 rejetées" in said
+    assert "3 lues 2 acceptées 1 rejetée" in said
 
 
 def test_every_answer_is_protected_and_private(client: FlaskClient) -> None:
