@@ -165,14 +165,13 @@ def _scheme(path: str, form: Format | None) -> Response:
         domains = [one for one in concepts if one.narrower]
         others = [one for one in concepts if not one.narrower]
         groups = [(say("Domaines"), domains), (say("Thèmes"), others)] if domains and others else [("", concepts)]
-        notes = {one.iri: one.definition or site().note(one.iri) for one in concepts}
+        notes = {one.iri: note for one in concepts if (note := one.definition or site().note(one.iri))}
         return page(
             "scheme.html",
             links=links,
             scheme=known,
             groups=groups,
             notes=notes,
-            noted=any(notes.values()),
             path=path.rstrip("/"),
             formats=DATA,
         )

@@ -6,10 +6,14 @@ import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import pyoxigraph as ox
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from sample_commons import BASE, make_platform
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from federation.web import create_app
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LONG = "https://" + "adresse-sans-coupure" * 3 + ".example/" + "exportdesfiches" * 6
 NARROW = ["/theme/AGR", "/theme/", "/sources/avise-fiches", "/shapes/project", "/contribuer"]
 """Pages with long addresses, raw IRIs or tables."""
 
@@ -32,15 +37,42 @@ class Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
-    """The sample commons on a free loopback port."""
+def serving(app: Flask) -> Iterator[str]:
+    """An application on a free loopback port."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(app: Flask) -> Iterator[str]:
+    """The sample commons."""
+    yield from serving(app)
+
+
+@pytest.fixture(scope="module")
+def wordy() -> Iterator[str]:
+    """The sample commons with a very long address wherever a partner may give one."""
+    made = make_platform()
+    project = f"{BASE}/id/projet/p1"
+    said = [
+        (f"{BASE}/actors/avise", "http://xmlns.com/foaf/0.1/homepage"),
+        (f"{BASE}/sources/avise-fiches", "http://purl.org/dc/terms/license"),
+        (project, "http://schema.org/sameAs"),
+        (project, "http://purl.org/dc/terms/subject"),
+    ]
+    made.reader.store.extend(ox.Quad(ox.NamedNode(s), ox.NamedNode(p), ox.NamedNode(LONG)) for s, p in said)
+    made.reader.store.remove(
+        ox.Quad(
+            ox.NamedNode(f"{BASE}/actors/avise"),
+            ox.NamedNode("http://schema.org/url"),
+            ox.NamedNode("https://www.avise.org/"),
+        )
+    )
+    yield from serving(create_app(made))
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +128,18 @@ def test_a_visitor_finds_a_project_and_who_says_what(visit: Page, context: Brows
     hosts = {urlsplit(one.url).netloc for one in asked}
     assert hosts == {urlsplit(address).netloc}
     assert context.cookies() == []
+
+
+@pytest.mark.parametrize("path", ["/projets", "/projet/p1", "/contributeur/avise", "/sources/avise-fiches"])
+def test_a_long_address_is_broken_on_a_phone(browser: Browser, wordy: str, path: str) -> None:
+    """360 pixels wide: an address without a space never pushes the page sideways."""
+    made = browser.new_context(viewport={"width": 360, "height": 640})
+    page = made.new_page()
+    page.goto(wordy + path)
+    spare = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    made.close()
+
+    assert spare == 0
 
 
 @pytest.mark.parametrize("path", ["/", "/projets", "/projet/p1", "/themes", "/contributeur/avise", "/vocab", *NARROW])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import html5lib
 import pyoxigraph as ox
@@ -146,10 +148,12 @@ def test_health_tells_of_the_query_workers(error: Exception | None, status: str,
 
     response = create_app(made).test_client().get("/healthz")
 
+    health = json.loads(response.data)
+
     assert response.status_code == 200
-    assert response.json["status"] == status
-    assert response.json["queries"] == queries
-    assert (response.json["store"], response.json["index"], response.json["behind"]) == (7, 1, 6)
+    assert health["status"] == status
+    assert health["queries"] == queries
+    assert (health["store"], health["index"], health["behind"]) == (7, 1, 6)
 
 
 def test_the_icon_is_where_browsers_look(client: FlaskClient) -> None:
@@ -186,7 +190,8 @@ def test_the_example_of_shared_projects_speaks_french() -> None:
     store.extend(quads())
     query = next(one for one in load().queries if one.iri.endswith("described-by-several")).text
 
-    rows = list(store.query(query))
+    solutions: Any = store.query(query)
+    rows = list(solutions)
 
     assert [(row["project"].value, row["title"].value, row["title"].language) for row in rows] == [
         (f"{BASE}/id/projet/p1", "Graine(s) de troc", "fr")

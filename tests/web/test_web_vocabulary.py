@@ -96,6 +96,7 @@ def test_domains_are_apart_from_themes(client: FlaskClient) -> None:
 
     sizes = [len(table.findall("./tbody/tr")) for table in page.findall(".//table")]
     assert sizes == [8, 40]
+    assert [len(table.findall("./thead/tr/th")) for table in page.findall(".//table")] == [2, 3]
     assert "alimentation, forêt" in body
     assert "Définition" not in client.get("/status/", headers={"Accept": BROWSER}).get_data(as_text=True)
 
