@@ -53,6 +53,11 @@ def point_to(checkpoints: Path, name: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(checkpoints / CURRENT)
+    folder = os.open(checkpoints, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # the ledger notes next what is published: a power cut must not bring the old pointer back
+    finally:
+        os.close(folder)
 
 
 def prune(checkpoints: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, select, update
 
 from federation.ledger.database import Database
 from federation.ledger.schema import journal
@@ -47,6 +47,11 @@ class Journal:
         with self._database.read() as tx:
             rows = tx.execute(query.order_by(journal.c.id)).all()
         return [Pending(row[0], row[1], zlib.decompress(row[2])) for row in rows]
+
+    def last_done(self) -> int:
+        """Number of the latest batch that is wholly written; 0 if there is none. Numbers only grow."""
+        with self._database.read() as tx:
+            return tx.scalar(select(func.max(journal.c.id)).where(journal.c.state == _DONE)) or 0
 
     def wrote(self, run: str) -> bool:
         """Whether a run has written any batch."""

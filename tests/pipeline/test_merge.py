@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -464,6 +465,73 @@ def test_after_a_failed_write_nothing_more_is_written_until_a_restart(
     house.restart()
 
     assert list(house.check()) == [record_iri("a", "1")]
+
+
+def _checkpoints(house: House) -> set[str]:
+    return {path.name for path in (house.folder / "store" / "checkpoints").iterdir()}
+
+
+def test_a_start_with_nothing_open_publishes_nothing(house: House) -> None:
+    """What the newest checkpoint holds is not copied again, however often the instance is opened."""
+    house.apply(make_record("a", "1"))
+    house.merger.finish(report("01RUN", new=1))
+    house.restart()
+    before = _checkpoints(house)
+
+    house.restart()
+
+    assert _checkpoints(house) == before
+    assert house.reader.seq == 1
+
+
+def test_a_description_written_after_the_last_checkpoint_is_published_at_the_next_start(house: House) -> None:
+    """It has no change number: the journal tells that readers have not seen it."""
+    house.apply(make_record("a", "1"))
+    house.merger.publish()
+    house.merger.declare(PartnerRow("a", "Nouveau nom", None), SourceRow("a", "a", "Source a"), "fr")
+    unseen = house.reader.describe([f"{BASE}/actors/a"])[f"{BASE}/actors/a"]
+
+    house.restart()
+
+    seen = house.reader.describe([f"{BASE}/actors/a"])[f"{BASE}/actors/a"]
+    assert '"Nouveau nom"' not in {o for _, _, o in unseen}
+    assert '"Nouveau nom"' in {o for _, _, o in seen}
+
+
+def test_lost_checkpoints_are_made_again_at_the_next_start(house: House) -> None:
+    """The note in the ledger alone proves nothing: the newest checkpoint must be of the last change, too."""
+    house.apply(make_record("a", "1"))
+    house.merger.finish(report("01RUN", new=1))
+    house.close()
+    shutil.rmtree(house.folder / "store" / "checkpoints")
+
+    house.open()
+
+    assert house.reader.seq == 1
+    assert list(house.check()) == [record_iri("a", "1")]
+
+
+def test_a_rebuild_cut_before_its_checkpoint_is_published_at_the_next_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No number changes in a rebuild: the sign that one was under way stays until readers see it."""
+    house.apply(make_record("a", "1"))
+    house.merger.finish(report("01RUN", new=1))
+    house.restart()
+    before = _checkpoints(house)
+
+    with monkeypatch.context() as patch:
+
+        def crashing(_: int) -> None:
+            raise Crash
+
+        patch.setattr(house.store, "_publish", crashing)
+        with suppress(Crash):
+            house.merger.rebuild()
+    house.restart()
+
+    assert _checkpoints(house) - before
+    house.check()
 
 
 def test_a_record_withdrawn_twice_still_moves_with_its_project(house: House) -> None:

@@ -35,6 +35,7 @@ from federation.pipeline.merge.refill import refill
 __all__ = ["AppliedBatch", "Item", "Merger", "RecordView", "merged_project", "project_iri", "removal"]
 
 _VOCABULARY, _SUBJECTS = "vocabulary", "vocabulary-subjects"  # facts: what of it is in the public graph
+_PUBLISHED = "published-batch"  # fact: the last batch of the journal that the newest checkpoint holds
 _BETWEEN = timedelta(seconds=1)  # at least, from one checkpoint for readers to the next
 
 
@@ -73,7 +74,7 @@ class Merger:
     def recover(self) -> list[RunReport]:
         """Finish what a crash cut short: roll pending batches forward, mark running runs as abandoned, publish.
 
-        To be called once, before anything else is written. Returns the abandoned runs. Raises EngineUnavailable.
+        Publishes only if readers do not see all that is written. To be called once, before anything else is written. Returns the abandoned runs. Raises EngineUnavailable.
         """
         for pending in self._ledger.journal.pending():
             payload = orjson.loads(pending.payload)
@@ -91,7 +92,8 @@ class Merger:
         for report in abandoned:
             if self._ledger.journal.wrote(report.run):
                 self._describe(report.run, {run_iri(self._base, report.run): run_lines(self._base, report)})
-        self.publish()  # always: a description may have been written after the last checkpoint
+        if not self._all_published():
+            self.publish()
         return abandoned
 
     def declare(self, partner: PartnerRow, source: SourceRow, language: str) -> None:
@@ -124,11 +126,13 @@ class Merger:
         """
         self._refuse_if_broken()
         reader = self._store.reader()
+        self._ledger.cursors.set_fact(_PUBLISHED, "")  # a crash between the swap and its checkpoint leaves this sign
         with self._store.rebuild() as aside:
             projects = refill(aside, reader, self._ledger, self._base, self._single_valued)
             if self._vocabulary is not None:
                 aside.write([GraphWrite(None, "".join(self._vocabulary[1].values()))])
             aside.publish(self._ledger.changes.last_seq())
+        self._note_published()
         return projects
 
     def apply(self, run: str, mapping_version: str, items: Sequence[Item]) -> AppliedBatch:
@@ -165,8 +169,22 @@ class Merger:
     def publish(self) -> None:
         """Make everything written visible to readers now."""
         self._store.publish(self._ledger.changes.last_seq())
+        self._note_published()
+
+    def _note_published(self) -> None:
+        """Remember what the newest checkpoint holds. After the checkpoint: a crash in between only repeats one."""
+        self._ledger.cursors.set_fact(_PUBLISHED, str(self._ledger.journal.last_done()))
         self._published = self._clock()
         self._behind = False
+
+    def _all_published(self) -> bool:
+        """Whether the newest checkpoint holds every batch: changes by their number, descriptions by the journal's.
+
+        The change number alone would not do (a description has none), nor the note alone (the checkpoints may have
+        been removed or taken from a backup).
+        """
+        noted = self._ledger.cursors.fact(_PUBLISHED) == str(self._ledger.journal.last_done())
+        return noted and self._store.reader().seq == self._ledger.changes.last_seq()
 
     def close(self) -> None:
         """Publish what readers do not see yet. The store and the ledger belong to whoever opened them."""
