@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,13 +57,21 @@ class Peak:
         self._thread.join()
 
 
+@dataclass
+class Spent:
+    """Seconds by the clock, and processor seconds of this process and of its children that have ended."""
+
+    seconds: float = 0.0
+    processor: float = 0.0
+
+
 @contextmanager
-def clock() -> Iterator[list[float]]:
-    """Wall seconds of the block, in a list of one."""
-    taken = [0.0]
-    started = time.perf_counter()
-    yield taken
-    taken[0] = time.perf_counter() - started
+def clock() -> Iterator[Spent]:
+    """What the block takes; filled in at its end."""
+    spent = Spent()
+    wall, processor = time.perf_counter(), sum(os.times()[:4])
+    yield spent
+    spent.seconds, spent.processor = time.perf_counter() - wall, sum(os.times()[:4]) - processor
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -72,13 +81,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def record_result(title: str, text: str) -> None:
-    """Put a section into RESULTS.md in place of the one of the same title, and print it."""
+def record_result(title: str, text: str, results: Path = RESULTS) -> None:
+    """Put a section into the results in place of the one of the same title, and print it."""
     section = f"## {title}\n\n{machine()}\n\n{text.strip()}\n"
     print(section)
-    old = RESULTS.read_text("utf-8") if RESULTS.exists() else "# Results of the benchmarks\n\nMade by `make bench`.\n"
+    old = results.read_text("utf-8") if results.exists() else "# Results of the benchmarks\n\nMade by `make bench`.\n"
     head, *sections = old.split("\n## ")
     kept = [part for part in sections if not part.startswith(f"{title}\n")]
-    RESULTS.write_text(
+    results.write_text(
         "\n## ".join([head.rstrip() + "\n", *(part.rstrip() + "\n" for part in [*kept, section[3:]])]), "utf-8"
     )
