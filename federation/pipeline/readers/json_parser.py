@@ -33,24 +33,50 @@ class ParsedJson:
     findings: list[Finding] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class JsonText:
+    """A document as UTF-8, not parsed yet; empty if there is nothing to parse. ``kind``: what it looks like."""
+
+    data: bytes
+    kind: str | None
+    findings: list[Finding] = field(default_factory=list)
+
+
 def parse(body: bytes, options: ReadOptions, expected: str = "JSON") -> ParsedJson:
     """Parse a body whatever its header says of its encoding (RFC 8259, section 8.1).
 
     Raises UnreadableFeed with line and column: cut, not JSON, nested too deep, not text.
     """
+    text = as_json_text(body, options, expected)
+    if not text.data:
+        return ParsedJson(None, text.findings)
+    return ParsedJson(parse_text(text, expected), text.findings)
+
+
+def as_json_text(body: bytes, options: ReadOptions, expected: str) -> JsonText:
+    """Take a body for JSON, as UTF-8. Raises UnreadableFeed if it is plainly something else, or no text."""
     findings: list[Finding] = []
     kind = kind_of(body)
     if kind in ("zip", "ole", "gzip", "pdf"):
         raise not_what_was_promised(kind, expected)
     data = _as_utf8(body, options, findings)
     if not data.strip(_SPACE):
-        return ParsedJson(None, [*findings, empty_body(options.length_proved)])
+        return JsonText(b"", kind, [*findings, empty_body(options.length_proved)])
+    return JsonText(data, kind, findings)
+
+
+def parse_text(text: JsonText, expected: str) -> Any:
+    """Parse the whole document; remarks are added to its findings. Raises UnreadableFeed."""
     try:
-        document = orjson.loads(data)
+        document = orjson.loads(text.data)
     except orjson.JSONDecodeError:
-        return ParsedJson(_careful(data, findings, kind, expected), findings)
-    findings += _duplicate_keys(data, document)
-    return ParsedJson(document, findings)
+        return _careful(text.data, text.findings, text.kind, expected)
+    try:
+        colons = orjson.dumps(document).count(b":")
+    except TypeError:  # nested deeper than DEPTH: its records are refused anyway
+        return document
+    text.findings += repeated_keys(text.data, colons)
+    return document
 
 
 def _as_utf8(body: bytes, options: ReadOptions, findings: list[Finding]) -> bytes:
@@ -73,17 +99,13 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def _duplicate_keys(data: bytes, document: Any) -> list[Finding]:
+def repeated_keys(data: bytes, colons: int) -> list[Finding]:
     """Find keys given twice in one object; the last value was kept (RFC 8259, section 4).
 
-    The parser is silent, so colons are counted: written again, a document without repeated keys has as many. Only if
-    the counts differ is the document parsed again to name the keys.
+    The parser is silent, so colons are counted: written again, a document without repeated keys has as many, which
+    ``colons`` gives. Only if the counts differ is the document parsed again to name the keys.
     """
-    try:
-        same = orjson.dumps(document).count(b":") == data.count(b":")
-    except TypeError:  # nested deeper than DEPTH: its records are refused anyway
-        return []
-    if same:
+    if colons == data.count(b":"):
         return []
     seen: Counter[str] = Counter()
 

@@ -122,7 +122,7 @@ class FastReader:
             if type(value) is str and coercion is None:
                 converted: Any = value if language is None else {"@value": value, "@language": language}
             else:
-                converted = self._values(row, how, value, depth)
+                converted = self._values(how, value, depth)
                 if converted is None:
                     continue
             if name in row:
@@ -146,12 +146,12 @@ class FastReader:
         else:
             raise Declined
 
-    def _values(self, row: Row, how: _Key, value: Any, depth: int) -> Any:
+    def _values(self, how: _Key, value: Any, depth: int) -> Any:
         """Convert the value of a property; None if nothing is left of it."""
         if isinstance(value, list):
             items = [item for item in [self._one(how, each, depth) for each in value] if item is not None]
             if len(items) > 1:
-                return self._several(row, how, items)
+                return self._several(how, items)
             one = items[0] if items else None
         elif how.maps and isinstance(value, dict):
             items = _language_map(value, self._terms)
@@ -160,14 +160,14 @@ class FastReader:
             one = self._one(how, value, depth)
         if type(one) is _Iri:
             one = str(one)
-            self._references.note(row, how.name, -1, one)
+            self._references.note(how.name, one)
         return one
 
-    def _several(self, row: Row, how: _Key, items: list[Any]) -> list[Any]:
+    def _several(self, how: _Key, items: list[Any]) -> list[Any]:
         for position, item in enumerate(items):
             if type(item) is _Iri:
                 items[position] = iri = str(item)
-                self._references.note(row, how.name, position, iri)
+                self._references.note(how.name, iri)
         return items
 
     def _one(self, how: _Key, value: Any, depth: int) -> Any:

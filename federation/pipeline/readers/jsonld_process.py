@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class FullProcessor:
         answers: list[Answer] = self._ask(list(contexts), [])["compiled"]
         return answers
 
-    def expand(self, documents: Sequence[Any], dropped: set[str]) -> list[Answer]:
+    def expand(self, documents: Iterable[Any], dropped: set[str]) -> list[Answer]:
         """Expand each document; ``dropped`` takes the keys that meant nothing. Raises UnreadableFeed like compile."""
         answers: list[Answer] = []
         for batch in _batches(documents):
@@ -73,7 +73,7 @@ class FullProcessor:
         return reply
 
 
-def _batches(documents: Sequence[Any]) -> Iterator[list[Any]]:
+def _batches(documents: Iterable[Any]) -> Iterator[list[Any]]:
     batch: list[Any] = []
     size = 0
     for document in documents:

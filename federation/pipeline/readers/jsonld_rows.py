@@ -11,8 +11,11 @@ Must never depend on the partner's own words for terms.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import orjson
 
 Row = dict[str, Any]
 
@@ -70,72 +73,121 @@ class Names:
 
 
 class References:
-    """Where rows point to other nodes, so that nodes described in the same document can be put in place."""
+    """Where rows refer to other nodes: under which keys, and to which IRIs the row being read does."""
 
     def __init__(self) -> None:
-        self._places: list[tuple[Row, str, int, str]] = []
+        self.keys: set[str] = set()
+        self._noted: list[str] = []
 
-    def note(self, owner: Row, key: str, position: int, iri: str) -> None:
-        """Remember that ``owner[key]`` (its item ``position`` if a list, else -1) is a reference."""
-        self._places.append((owner, key, position, iri))
+    def note(self, key: str, iri: str) -> None:
+        """Remember that the row being read refers to ``iri`` under ``key``."""
+        self.keys.add(key)
+        self._noted.append(iri)
 
-    def embed(self, rows: list[Row]) -> tuple[list[Row], bool]:
-        """Put top-level nodes where others refer to them, three levels deep and never inside themselves.
+    def drain(self) -> list[str]:
+        """The IRIs noted since the last call."""
+        noted = self._noted
+        self._noted = []
+        return noted
 
-        Rows are not changed but copied where needed. The flag says that there were too many references: the rest stay
-        plain IRIs.
-        """
-        targets: dict[str, Row] = {}
-        for row in rows:
-            if isinstance(row.get("@id"), str):
-                targets.setdefault(row["@id"], row)
-        hits: dict[tuple[int, str, int], Row] = {}
-        for owner, key, position, iri in self._places:
-            if iri in targets:
-                hits[id(owner), key, position] = targets[iri]
-        if not hits:
-            return rows, False
-        budget = [200_000 + 100 * len(rows)]
-        clipped, embedded = False, []
-        for row in rows:
-            embedding = _Embedding(hits, budget)
-            embedded.append(embedding.copy(row, (id(row),)))
-            clipped |= embedding.clipped
-        return embedded, clipped
+
+class Shelf:
+    """The rows of one document in compact form, until each is taken.
+
+    A row that refers to another one by its IRI is taken with that row in place, three levels deep and never inside
+    itself. ``clipped``: there were so many references that some stayed plain IRIs.
+    """
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._packed: list[bytes] = []
+        self._names = array("q")  # hash of each row's IRI: a tenth of the memory of the IRIs; 0 for none
+        self._pointing: dict[int, array[int]] = {}
+        self._targets: dict[int, int] = {}
+        self._budget = 0
+        self.clipped = False
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def put(self, row: Row) -> int:
+        """Put a row away with what was noted while it was read. Returns its place."""
+        place = len(self._packed)
+        iri = row.get("@id")
+        self._packed.append(orjson.dumps(row))
+        self._names.append(hash(iri) if isinstance(iri, str) else 0)
+        others = [hash(other) for other in self._references.drain() if other != iri]
+        if others:
+            self._pointing[place] = array("q", others)
+        return place
+
+    def seal(self, order: Iterable[int]) -> None:
+        """Say that all rows are there, and in which order: of two rows with one IRI the first is referred to."""
+        for place in order:
+            if self._names[place]:
+                self._targets.setdefault(self._names[place], place)
+        targets = self._targets
+        self._pointing = {
+            place: others for place, others in self._pointing.items() if any(other in targets for other in others)
+        }
+        self._budget = 200_000 + 100 * len(self._packed)
+
+    def take(self, place: int) -> Row:
+        """Give a row, with the rows it refers to in place."""
+        row = self._row(place)
+        return _Embedding(self).copy(row, (place,)) if place in self._pointing else row
+
+    def referred(self, key: str, value: str) -> tuple[int, Row] | None:
+        """Find the row that a value under a key refers to."""
+        place = self._targets.get(hash(value)) if key in self._references.keys else None
+        if place is None:
+            return None
+        row = self._row(place)
+        return (place, row) if row.get("@id") == value else None
+
+    def spend(self, weight: int, left: int) -> bool:
+        """Take from what the whole document may grow by, so that none can explode; False if it is spent."""
+        if weight > min(left, self._budget):
+            self.clipped = True
+            return False
+        self._budget -= weight
+        return True
+
+    def _row(self, place: int) -> Row:
+        row: Row = orjson.loads(self._packed[place])
+        return row
 
 
 class _Embedding:
-    """Copies one row with the nodes it refers to; ``budget`` is shared, so that no document can explode."""
+    """Copies one row with the rows it refers to."""
 
-    def __init__(self, hits: Mapping[tuple[int, str, int], Row], budget: list[int]) -> None:
-        self._hits = hits
-        self._budget = budget
-        self.clipped = False
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
         self._left = _EMBED_VALUES
 
     def copy(self, row: Row, inside: tuple[int, ...]) -> Row:
-        """Copy a row or a part of it; ``inside`` are the top-level nodes it is already part of."""
+        """Copy a row or a part of it; ``inside`` are the places of the rows it is already part of."""
         return {
-            key: [self._item(row, key, i, item, inside) for i, item in enumerate(value)]
+            key: [self._item(key, item, inside) for item in value]
             if isinstance(value, list)
-            else self._item(row, key, -1, value, inside)
+            else self._item(key, value, inside)
             for key, value in row.items()
         }
 
-    def _item(self, owner: Row, key: str, position: int, value: Any, inside: tuple[int, ...]) -> Any:
-        target = self._hits.get((id(owner), key, position))
-        if target is not None and id(target) not in inside and len(inside) <= _EMBED_DEPTH and self._allowed(target):
-            return self.copy(target, (*inside, id(target)))
-        return self.copy(value, inside) if isinstance(value, dict) else value
-
-    def _allowed(self, target: Row) -> bool:
-        weight = sum(len(value) if isinstance(value, list) else 1 for value in target.values())
-        if weight > min(self._left, self._budget[0]):
-            self.clipped = True
-            return False
+    def _item(self, key: str, value: Any, inside: tuple[int, ...]) -> Any:
+        if isinstance(value, dict):
+            return self.copy(value, inside)
+        if not isinstance(value, str) or len(inside) > _EMBED_DEPTH:
+            return value
+        found = self._shelf.referred(key, value)
+        if found is None or found[0] in inside:
+            return value
+        place, target = found
+        weight = sum(len(each) if isinstance(each, list) else 1 for each in target.values())
+        if not self._shelf.spend(weight, self._left):
+            return value
         self._left -= weight
-        self._budget[0] -= weight
-        return True
+        return self.copy(target, (*inside, place))
 
 
 class RowBuilder:
@@ -178,7 +230,7 @@ class RowBuilder:
             for position, item in enumerate(items):
                 if isinstance(item, _Reference):
                     items[position] = item.iri
-                    self._references.note(row, key, position if len(items) > 1 else -1, item.iri)
+                    self._references.note(key, item.iri)
             if items:
                 row[key] = items if len(items) > 1 else items[0]
         return row
@@ -215,4 +267,4 @@ class _Reference:
         self.iri = iri
 
 
-__all__ = ["Names", "References", "Row", "RowBuilder"]
+__all__ = ["Names", "References", "Row", "RowBuilder", "Shelf"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from federation.pipeline.readers.jsonld_child import Processor
 from federation.pipeline.readers.jsonld_fast import EMPTY, CompiledContext, Declined, FastReader, TooDeep
-from federation.pipeline.readers.jsonld_rows import Names, References, Row, RowBuilder
+from federation.pipeline.readers.jsonld_rows import Names, References, Row, RowBuilder, Shelf
 from federation.pipeline.readers.reading import PREFIXES
 
 BASE = "https://partner.example/feed/list.jsonld"
@@ -22,8 +22,10 @@ def slow_rows(document: Any, pinned: dict[str, Any] | None = None, base: str = B
     if "error" in answer:
         raise Refused(answer["error"])
     references = References()
-    rows, _ = references.embed(list(RowBuilder(Names(PREFIXES), references).rows(answer["ok"])))
-    return rows
+    shelf = Shelf(references)
+    places = [shelf.put(row) for row in RowBuilder(Names(PREFIXES), references).rows(answer["ok"])]
+    shelf.seal(places)
+    return [shelf.take(place) for place in places]
 
 
 def fast_row(node: dict[str, Any], context: Any, pinned: dict[str, Any] | None = None, base: str = BASE) -> Row | None:

@@ -332,3 +332,53 @@ def test_truncated_and_empty() -> None:
         reading(b'{"@context": "https://schema.org", "@graph": [{"name": "A"', "json-ld", contexts=CONTEXTS)
 
     assert rows_of({"@context": "https://schema.org", "@graph": []}) == []
+
+
+def test_a_node_may_bring_its_own_context_however_it_is_written() -> None:
+    """A context of one node counts for that node alone, even with its key written in escapes."""
+    body = (
+        '{"@context": "https://schema.org", "@graph": ['
+        '{"@context": {"titre": "http://schema.org/name"}, "titre": "A"},'
+        '{"\\u0040context": {"titre": "http://schema.org/name"}, "titre": "B"},'
+        '{"name": "C", "titre": "vocab"}]}'
+    )
+
+    rows, _, _ = reading(body.encode(), "json-ld", contexts=CONTEXTS)
+
+    assert [row.row for row in rows] == [{"name": "A"}, {"name": "B"}, {"name": "C", "titre": "vocab"}]
+
+
+def test_a_document_in_need_of_repair_is_read_the_same() -> None:
+    """NaN and half characters are repaired; nodes, their contexts and references are as in a plain document."""
+    body = (
+        '{"@context": "https://schema.org", "@graph": ['
+        '{"@id": "#a", "name": "A", "price": NaN, "knows": {"@id": "#b"}},'
+        '{"@context": {"titre": "http://schema.org/name"}, "@id": "#b", "titre": "B\\ud800"}]}'
+    )
+
+    rows, _, result = reading(body.encode(), "json-ld", contexts=CONTEXTS)
+
+    assert rows[0].row["knows"]["name"] == "B\ufffd"
+    assert rules(result) == ["lone-surrogate", "number-not-finite"]
+
+
+def test_repeated_keys_are_named_wherever_they_stand() -> None:
+    """A key given twice, in a node or around the graph, is told once; the last value counts."""
+    body = b'{"@context": "https://schema.org", "price": 1, "price": 2, "@graph": [{"name": "A", "name": "B"}]}'
+
+    rows, _, result = reading(body, "json-ld", contexts=CONTEXTS)
+
+    assert [row.row for row in rows] == [{"price": 2}, {"name": "B"}]
+    assert sorted(str(finding.field) for finding in result.findings) == ["name", "price"]
+
+
+def test_too_many_records_are_refused_before_the_first_is_given() -> None:
+    """Nodes of other types do not count."""
+    nodes = [{"@type": "Project", "name": str(i)} for i in range(5)] + [{"@type": "Place", "name": "x"}] * 9
+    body = orjson.dumps({"@context": "https://schema.org", "@graph": nodes})
+
+    rows, _, _ = reading(body, "json-ld", contexts=CONTEXTS, types=("Project",), max_records=5)
+
+    assert len(rows) == 5
+    with pytest.raises(UnreadableFeed):
+        read(body, ReadOptions("json-ld", contexts=CONTEXTS, types=("Project",), max_records=4))
