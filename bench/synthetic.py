@@ -19,6 +19,7 @@ PROV = "http://www.w3.org/ns/prov#"
 SCHEMA = "http://schema.org/"
 W3ID = "https://w3id.org/carrefour"
 XSD = "http://www.w3.org/2001/XMLSchema#"
+LATITUDE, LONGITUDE = "45.78", "3.08"  # partners of the feed give none; these stand in, so that they can be spoilt
 TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 
 
@@ -52,7 +53,7 @@ def record_triples(i: int) -> list[Triple]:
         *((project, f"<{SCHEMA}keywords>", f'"{word}"') for word in facts["keywords"]),
         (project, f"<{PAIR}hasStatus>", f"<{W3ID}/status/{facts['status']}>"),
         (project, f"<{SCHEMA}startDate>", _typed(facts["startYear"], "gYear")),
-        (project, f"<{SCHEMA}url>", f"<{facts['url']}>"),
+        (project, f"<{SCHEMA}url>", f"<{facts['page']}>"),
         (project, f"<{SCHEMA}location>", place),
         (project, f"<{CRF}holder>", holder),
         *_place(place, address, facts["location"][0]),
@@ -83,10 +84,10 @@ def _place(place: Term, address: Term, facts: dict[str, object]) -> Iterator[Tri
     postal = facts["address"]
     assert isinstance(postal, dict)  # noqa: S101 - the generator's own value
     yield place, TYPE, f"<{SCHEMA}Place>"
-    yield place, f"<{SCHEMA}name>", _text(str(facts["name"]))
+    yield place, f"<{SCHEMA}name>", _text(str(postal["addressLocality"]))
     yield place, "<http://rdf.insee.fr/def/geo#codeINSEE>", f'"{facts["codeINSEE"]}"'
-    yield place, f"<{SCHEMA}latitude>", _typed(facts["latitude"], "decimal")
-    yield place, f"<{SCHEMA}longitude>", _typed(facts["longitude"], "decimal")
+    yield place, f"<{SCHEMA}latitude>", _typed(LATITUDE, "decimal")
+    yield place, f"<{SCHEMA}longitude>", _typed(LONGITUDE, "decimal")
     yield place, f"<{SCHEMA}address>", address
     yield address, TYPE, f"<{SCHEMA}PostalAddress>"
     yield address, f"<{SCHEMA}postalCode>", f'"{postal["postalCode"]}"'
