@@ -91,9 +91,10 @@ def bench(count: int, sample: int, results: Path) -> bool:
     )
     text += (
         f"\nRecords of {size:.0f} triples, one in {EVERY} spoilt, beside {len(background)} triples of thesauri; one "
-        f"process each, record by record (bench.ingest also asks pySHACL by batches). Shapes compiled in {compiling.seconds * 1000:.0f} ms, {len(ours.fallback_shapes)} left to "
-        f"pySHACL. On the {len(peer_found)} records that both had: {sum(map(len, peer_found))} results, {differing} "
-        f"records differ; refused by ours {refused[0]}, by pySHACL {refused[1]}.\n"
+        "process each, record by record (bench.ingest also asks pySHACL by batches). Shapes compiled in "
+        f"{compiling.seconds * 1000:.0f} ms, {len(ours.fallback_shapes)} left to pySHACL. On the {len(peer_found)} "
+        f"records that both had: {sum(map(len, peer_found))} results, {differing} records differ; refused by ours "
+        f"{refused[0]}, by pySHACL {refused[1]}.\n"
     )
     record_result("Validation", text, results)
     return not differing
