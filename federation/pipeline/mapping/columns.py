@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from federation.model import Finding, RawRecord, Severity
+from federation.pipeline.mapping.effort import Effort, TooCostlyError
 from federation.pipeline.mapping.paths import Getter, compile_path
 from federation.pipeline.sources import Source
 from federation.vocabulary import fold
@@ -35,7 +36,8 @@ class Columns:
     """The columns of one source file that no row has had so far."""
 
     def __init__(self, source: Source) -> None:
-        self._unmet = list(_named(source))
+        self._effort = Effort()
+        self._unmet = list(_named(source, self._effort))
         self._known: dict[str, None] = {}
         self._rows = 0
 
@@ -46,8 +48,15 @@ class Columns:
                 self._known.update(dict.fromkeys(raw.row))
             self._rows += 1
             if self._unmet:
-                self._unmet = [named for named in self._unmet if named.read(raw.row) is None]
+                self._unmet = [named for named in self._unmet if self._lacks(named, raw)]
             yield raw
+
+    def _lacks(self, named: _Named, raw: RawRecord) -> bool:
+        self._effort.renew()
+        try:
+            return named.read(raw.row) is None
+        except TooCostlyError:  # there is something, and the mapping will tell
+            return False
 
     def findings(self, where: str) -> list[Finding]:
         """What to tell the partner once all rows have been seen; nothing if there was none."""
@@ -78,7 +87,7 @@ class Columns:
         )
 
 
-def _named(source: Source) -> Iterator[_Named]:
+def _named(source: Source, effort: Effort) -> Iterator[_Named]:
     tables: list[tuple[str, Mapping[str, tuple[str, ...]], bool]] = [
         ("fields", {term: paths for term, paths in source.fields.items() if _at_top(term, source)}, False),
         ("records", {"id": source.records.id, "page": source.records.page}, True),
@@ -92,11 +101,11 @@ def _named(source: Source) -> Iterator[_Named]:
                 continue
             columns = [column for path in paths for column in _columns(path)]
             if len(paths) > 1:  # the first that is not empty: enough if one is there
-                readers = [compile_path(column) for column in columns]
+                readers = [compile_path(column, effort) for column in columns]
                 yield _Named(" / ".join(columns), term, line, decides, _first(readers))
                 continue
             for column in columns:
-                yield _Named(column, term, line, decides, compile_path(column))
+                yield _Named(column, term, line, decides, compile_path(column, effort))
 
 
 def _at_top(term: str, source: Source) -> bool:

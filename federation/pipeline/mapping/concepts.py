@@ -7,29 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from federation.pipeline.cleaning import Problem, iri, is_missing
 from federation.pipeline.cleaning.text import as_string
+from federation.pipeline.mapping.effort import Effort
 from federation.pipeline.mapping.values import plain
 from federation.pipeline.sources import Crosswalk
 from federation.vocabulary import Vocabulary, fold
+
+_LONG = 100
+"""Characters of a word. Longer ones are sentences: they are not remembered, and have no nearest concept."""
 
 AUDIENCES = frozenset({"HAN", "JEU", "SEN"})
 METHODS = frozenset({"COO", "EVA", "GOU", "MEC", "MED", "PAR", "REC"})
 """Theme codes that also say for whom, and how (vocabulary design, section 5)."""
 
 
-class Found(NamedTuple):
-    """What a word stands for: IRIs of concepts; ``known`` is False for a word that nobody has heard of."""
-
-    concepts: tuple[str, ...]
-    known: bool
-    suggestion: str | None = None
-
-
 class ConceptFinder:
-    """Finds concepts of one scheme for one source. Answers are remembered (at most 4,096 words)."""
+    """Finds concepts of one scheme for one source. Answers are remembered (at most 4,096 words of each kind)."""
 
     def __init__(self, scheme: str, crosswalk: Crosswalk | None, vocabulary: Vocabulary) -> None:
         self._scheme, self._vocabulary = scheme, vocabulary
@@ -37,32 +33,40 @@ class ConceptFinder:
         self._site: Mapping[str, Any] = (
             vocabulary.crosswalk(crosswalk.site) if crosswalk is not None and crosswalk.site else {}
         )
-        self.find = lru_cache(maxsize=4096)(self._find)
+        self._known = lru_cache(maxsize=4096)(self._find)
+        self._nearest = lru_cache(maxsize=4096)(self._near)
 
-    def __call__(self, leaf: Any, problems: list[Problem]) -> tuple[tuple[str, ...], str | None]:
-        """Give the concepts of a leaf, and the word itself if it is unknown (to be kept as a keyword)."""
+    def __call__(self, leaf: Any, problems: list[Problem], effort: Effort) -> tuple[tuple[str, ...], str | None]:
+        """Give the concepts of a leaf, and the word itself if it is unknown (to be kept as a keyword).
+
+        The nearest concept is looked for while ``effort`` has hints left: it takes about two milliseconds.
+        """
         word = as_string(plain(leaf))
         if word is None or is_missing(word):
             return (), None
         word = " ".join(word.split())
-        found = self.find(word)
-        if found.known:
-            return found.concepts, None
-        problems.append(Problem("unknown-word", word, found.suggestion, kept=True))
+        short = len(word) <= _LONG
+        found = self._known(word) if short else self._find(word)
+        if found is not None:
+            return found, None
+        near = self._nearest(word) if short and effort.hints > 0 else None
+        effort.hints -= 1
+        problems.append(Problem("unknown-word", word, near, kept=True))
         return (), word
 
-    def _find(self, word: str) -> Found:
+    def _find(self, word: str) -> tuple[str, ...] | None:
+        """IRIs of the concepts that a word stands for; None for a word that nobody has heard of."""
         folded = fold(word)
         if folded in self._words:
             ours = self._words[folded]
-            return Found(tuple(dict.fromkeys(iri_ for code in ours for iri_ in self._ours(code))), True)
+            return tuple(dict.fromkeys(iri_ for code in ours for iri_ in self._ours(code)))
         if folded in self._site:
-            return Found(tuple(self._in_scheme(self._site[folded])), True)
-        concepts = self._ours(word)
-        if concepts:
-            return Found(concepts, True)
+            return tuple(self._in_scheme(self._site[folded]))
+        return self._ours(word) or None
+
+    def _near(self, word: str) -> str | None:
         near = self._vocabulary.nearest_concept(self._scheme, word)
-        return Found((), False, f"{near.labels.get('fr', near.code)} ({near.code})" if near else None)
+        return f"{near.labels.get('fr', near.code)} ({near.code})" if near else None
 
     def _ours(self, word: str) -> tuple[str, ...]:
         found = self._vocabulary.find_concepts(self._scheme, word)

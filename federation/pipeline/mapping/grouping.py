@@ -6,22 +6,28 @@ Must account for every row, and never join rows by anything but their id. Source
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-import orjson
-
 from federation.errors import PartnerError
 from federation.model import Outcome, RawRecord
 from federation.pipeline.cleaning import Problem, is_missing
 from federation.pipeline.cleaning.text import as_string
-from federation.pipeline.mapping.identity import normal_id, record_key
+from federation.pipeline.mapping.effort import Effort, TooCostlyError
+from federation.pipeline.mapping.identity import canonical, normal_id, record_key
 from federation.pipeline.mapping.messages import finding
-from federation.pipeline.mapping.paths import Row, compile_path, compile_paths, compile_template, is_template, scalar
+from federation.pipeline.mapping.paths import (
+    Getter,
+    Row,
+    compile_path,
+    compile_paths,
+    compile_template,
+    is_template,
+    scalar,
+)
 from federation.pipeline.mapping.values import leaves, plain
 from federation.pipeline.sources import Source
 from federation.vocabulary import fold
@@ -56,20 +62,20 @@ class Group:
 class Sorter:
     """Decides which rows are records of this source, and which belong together."""
 
-    def __init__(self, source: Source, base_url: str) -> None:
+    def __init__(self, source: Source, base_url: str, effort: Effort) -> None:
         records = source.records
-        self._source = source
+        self._source, self._effort = source, effort
         self._own = (f"{base_url}/records/", f"{base_url}/id/")
         self._types = frozenset(name.removeprefix("schema:") for name in records.types)
-        self._only = _conditions(source.only)
-        self._excluded = _conditions(source.excluded)
+        self._only = _conditions(source.only, effort)
+        self._excluded = _conditions(source.excluded, effort)
         self._origins = {fold(word) for word, slug in source.origins.items() if slug != source.partner.slug}
-        self._origin = compile_paths(records.origin) if records.origin else None
-        self._ids = [namer(path, escape=False) for path in records.id if path != "@page"]
-        self._pages = [namer(path, escape=True) for path in records.page]
+        self._origin = compile_paths(records.origin, effort) if records.origin else None
+        self._ids = [namer(path, False, effort) for path in records.id if path != "@page"]
+        self._pages = [namer(path, True, effort) for path in records.page]
         # An address that is the same for all names nothing; rows are joined by a real id only.
         naming = [path for path in records.page if not is_template(path) or "{" in path]
-        self._naming = [] if records.id and records.repeat else [namer(path, escape=True) for path in naming]
+        self._naming = [] if records.id and records.repeat else [namer(path, True, effort) for path in naming]
         self._id_field = records.id[0] if records.id else (records.page[0] if records.page else None)
 
     def sort(self, rows: Iterable[RawRecord]) -> Iterator[Group | Outcome]:
@@ -85,18 +91,23 @@ class Sorter:
         return next((value for read in self._pages if (value := read(row, identifier)) is not None), None)
 
     def excluded(self, row: Row) -> str | None:
-        """Say why a row is left out on purpose; None if it is not."""
+        """Say why a row is left out on purpose; None if it is not. Raises TooCostlyError."""
         if self._types and not self._types & {str(name).removeprefix("schema:") for name in leaves(row.get("@type"))}:
             return "type"
         for title, read, allowed in self._only:
-            if not allowed & _folded(read(row)):
+            if not allowed & self._folded(read(row), title):
                 return f"only: {title}"
         for title, read, refused in self._excluded:
-            if refused & _folded(read(row)):
+            if refused & self._folded(read(row), title):
                 return f"except: {title}"
-        if self._origin is not None and self._origins & _folded(self._origin(row)):
+        if self._origin is not None and self._origins & self._folded(self._origin(row), "origin"):
             return "origin"
         return None
+
+    def _folded(self, raw: Any, field: str) -> frozenset[str]:
+        found = leaves(raw)
+        self._effort.spend(len(found), field)
+        return frozenset(fold(_said(plain(leaf))) for leaf in found) if found else frozenset({""})
 
     def identify(self, row: Row) -> str | None:
         """Read the id of a row in normal form: their id, else the address of the page."""
@@ -108,22 +119,29 @@ class Sorter:
         return None if page is None or is_missing(page) else normal_id(page)
 
     def _named(self, rows: Iterable[RawRecord]) -> Iterator[tuple[str, RawRecord] | Outcome]:
-        pattern = self._source.records.match
         for raw in rows:
-            why = self.excluded(raw.row)
-            if why is None and pattern is not None and not self._matches(raw.row, pattern):
-                why = "match"
-            if why is None and self._is_ours(raw.row):
-                why = "own"
+            self._effort.renew()
+            try:
+                why = self._set_aside(raw.row)
+                identifier = None if why else self.identify(raw.row)
+            except TooCostlyError as error:
+                said = finding(Problem("record-too-costly", error.field), raw.where, error.field, None, None)
+                yield Outcome(raw.where, None, None, (said,))
+                continue
             if why is not None:
                 yield Outcome(raw.where, None, None, (), excluded=why)
-                continue
-            identifier = self.identify(raw.row)
-            if identifier is None:
+            elif identifier is None:
                 said = finding(Problem("id-missing", ""), raw.where, self._id_field, "identifier", None)
                 yield Outcome(raw.where, None, None, (said,))
             else:
                 yield identifier, raw
+
+    def _set_aside(self, row: Row) -> str | None:
+        pattern = self._source.records.match
+        why = self.excluded(row)
+        if why is None and pattern is not None and not self._matches(row, pattern):
+            return "match"
+        return "own" if why is None and self._is_ours(row) else why
 
     def _is_ours(self, row: Row) -> bool:
         name = row.get("@id")
@@ -189,21 +207,31 @@ class Sorter:
         paths = self._source.fields.get("name")
         if not paths:
             return False
-        read = compile_paths(paths)
-        return len({canonical(read(raw.row)) for rows in groups.values() for raw in rows.values()}) > 1
+        read = compile_paths(paths, self._effort)
+        return len({self._name(read, raw.row) for rows in groups.values() for raw in rows.values()}) > 1
+
+    def _name(self, read: Getter, row: Row) -> bytes:
+        self._effort.renew()
+        try:
+            return canonical(read(row))
+        except TooCostlyError:  # it is told when the row is mapped
+            return b""
 
     def _refuse_constant(self, identifier: str) -> NoReturn:
         raise PartnerError(
             f"All rows have the same id ({identifier!r}), read from {self._id_field!r}, but differ in content: "
-            "an id that never varies names nothing. Choose another column as `id` in [records]."
+            "an id that never varies names nothing. Choose another column as `id` in [records].",
+            f"Toutes les lignes ont le même identifiant ({identifier!r}), lu dans {self._id_field!r}, alors que leur "
+            "contenu diffère : un identifiant qui ne varie jamais ne nomme rien. Choisissez une autre colonne comme "
+            "`id` dans [records].",
         )
 
 
-def namer(path: str, escape: bool) -> NamedRow:
+def namer(path: str, escape: bool, effort: Effort) -> NamedRow:
     """Read an id or an address by template, column or path."""
     if is_template(path):
-        return compile_template(path, escape)
-    getter = compile_path(path)
+        return compile_template(path, escape, effort)
+    getter = compile_path(path, effort)
 
     def read(row: Row, _identity: str | None) -> str | None:
         value = as_string(scalar(getter(row)))
@@ -212,27 +240,14 @@ def namer(path: str, escape: bool) -> NamedRow:
     return read
 
 
-def canonical(value: Any) -> bytes:
-    """Canonical JSON of a plain value: the same value gives the same bytes, whatever the order of its keys."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError):  # lone surrogates, integers of more than 64 bits, values of a foreign type
-        text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
-        return text.encode("utf-8")
-
-
 def _conditions(
     table: Any,
+    effort: Effort,
 ) -> tuple[tuple[str, Callable[[Row], Any], frozenset[str]], ...]:
     return tuple(
-        (title, compile_path(title), frozenset(fold(_said(value)) for value in values))
+        (title, compile_path(title, effort), frozenset(fold(_said(value)) for value in values))
         for title, values in table.items()
     )
-
-
-def _folded(raw: Any) -> frozenset[str]:
-    found = leaves(raw)
-    return frozenset(fold(_said(plain(leaf))) for leaf in found) if found else frozenset({""})
 
 
 def _said(value: Any) -> str:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from typing import Any
 from unicodedata import is_normalized, normalize
+
+import orjson
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _EXTENSIONS = (
@@ -55,3 +59,12 @@ def record_key(identifier: str) -> str:
 def node_hash(lines: list[str]) -> str:
     """Eight hexadecimal characters that stand for the content of an inner node (its predicate-object lines, sorted)."""
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8")).hexdigest()[:8]
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON of a plain value: the same value gives the same bytes, whatever the order of its keys."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError):  # lone surrogates, integers of more than 64 bits, values of a foreign type
+        text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
+        return text.encode("utf-8")

@@ -13,7 +13,9 @@ from typing import Any
 
 from federation.model import Finding, Openness, Outcome, RawRecord, Record
 from federation.pipeline.cleaning import Problem, clean_iri, normal_address
-from federation.pipeline.mapping.grouping import Group, Sorter, canonical
+from federation.pipeline.mapping.effort import Effort, TooCostlyError
+from federation.pipeline.mapping.grouping import Group, Sorter
+from federation.pipeline.mapping.identity import canonical
 from federation.pipeline.mapping.messages import finding
 from federation.pipeline.mapping.nodes import ObjectPlan, ScalarPlan, keep_apart, reference
 from federation.pipeline.mapping.plans import Planner, stricter
@@ -43,8 +45,9 @@ class Mapper:
 
     def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str) -> None:
         self._source = source
-        self._sorter = Sorter(source, base_url)
-        plans = Planner(source, vocabulary, base_url).top()
+        self._effort = Effort()
+        self._sorter = Sorter(source, base_url, self._effort)
+        plans = Planner(source, vocabulary, base_url, self._effort).top()
         self._plans = [plan for plan in plans if plan.key not in SHEET_FIELDS]
         self._heads = [plan for plan in plans if plan.key in SHEET_FIELDS]
         self._all = [*self._heads, *self._plans]
@@ -72,8 +75,14 @@ class Mapper:
         return self._sorter.sort(rows)
 
     def raw_hash(self, group: Group) -> str:
-        """SHA-256 (hex) of the values that the mapping reads in these rows, whatever the order of rows and keys."""
-        reads, _ = self._read(group)
+        """SHA-256 (hex) of the values that the mapping reads in these rows, whatever the order of rows and keys.
+
+        Empty if they cannot be read at a reasonable cost; mapping them tells why.
+        """
+        try:
+            reads, _ = self._read(group)
+        except TooCostlyError:
+            return ""
         return hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
 
     def map(self, group: Group, run: RunStamp) -> Outcome:
@@ -81,11 +90,22 @@ class Mapper:
 
         Without a record, its findings or ``excluded`` say why.
         """
+        try:
+            return self._mapped(group, run)
+        except TooCostlyError as error:
+            term = self._term_of(error.field)
+            field = self._field_of(term) if term else error.field
+            problem = Problem("record-too-costly", field or error.field)
+            said = finding(problem, group.where, field, term, self._start + group.key)
+            return Outcome(group.where, None, None, (said,), rows=group.size, key=group.key)
+
+    def _mapped(self, group: Group, run: RunStamp) -> Outcome:
         reads, conflicts = self._read(group)
+        self._effort.renew()
         raw_hash = hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
         page, *values = reads
         record = self._start + group.key
-        sheet = Sheet(record, group.where, self._source.lang, self._names)
+        sheet = Sheet(record, group.where, self._source.lang, self._names, self._effort)
         sheet.findings += conflicts
         heads = dict(zip((plan.key for plan in self._heads), values, strict=False))
         head = self._terms.head(heads, sheet)
@@ -111,6 +131,7 @@ class Mapper:
                 claims=(*claims, *_origin(group.identifier, claims)),
                 restricted=sheet.restricted,
             )
+        sheet.close()
         return Outcome(
             where=group.where,
             record=made,
@@ -180,7 +201,13 @@ class Mapper:
             (path for key, path in self.names.items() if key.startswith(f"{term}.")), None
         )
 
+    def _term_of(self, path: str) -> str | None:
+        """The term that a path is read for; a term of ours is itself."""
+        found = next((term for term, paths in self._source.fields.items() if path in paths), path)
+        return found.removesuffix(".at") if self._field_of(found.removesuffix(".at")) else None
+
     def _values(self, raw: RawRecord, identifier: str) -> list[Any]:
+        self._effort.renew()
         row = raw.row
         return [self._sorter.page(row, identifier), *(plan.read(row) for plan in self._all)]
 

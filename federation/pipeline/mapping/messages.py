@@ -57,6 +57,23 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         "le texte dépasse 100 000 caractères (« {value} ») : il est laissé de côté. Donnez-en un résumé.",
         'the text has more than 100,000 characters ("{value}") and is left out. Give a summary of it.',
     ),
+    "too-many-values": (
+        _W,
+        "trop de valeurs : les {suggestion} premières sont prises, les autres ({value}) sont laissées de côté.",
+        "too many values: the first {suggestion} are taken, the others ({value}) are left out.",
+    ),
+    "more-findings": (
+        _I,
+        "d'autres remarques sur cette fiche ({value}) ne sont pas montrées : corrigez d'abord les premières.",
+        "further remarks on this record ({value}) are not shown: put the first ones right.",
+    ),
+    "record-too-costly": (
+        _V,
+        "« {value} » demande trop de travail sur cette ligne ; la fiche n'est pas prise. Simplifiez le chemin, ou "
+        "donnez moins de valeurs.",
+        '"{value}" takes too much work on this row; the record is not taken. Make the path simpler, or give fewer '
+        "values.",
+    ),
     "repeat-conflict": (
         _W,
         "les lignes de cette fiche ne disent pas la même chose ; la valeur la plus fréquente est prise : « {value} ».",

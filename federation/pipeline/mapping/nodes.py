@@ -5,14 +5,15 @@ Inner nodes are named ``{record}#{term}-{hash}``, so the same content gives the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from federation.model import Openness
 from federation.pipeline.cleaning import Problem, clean_point, clean_postcode, is_missing, typed
 from federation.pipeline.cleaning.text import as_string
-from federation.pipeline.mapping.identity import node_hash
+from federation.pipeline.mapping.effort import VALUES, Effort, first_values
+from federation.pipeline.mapping.identity import canonical, node_hash
 from federation.pipeline.mapping.paths import Getter, Row
 from federation.pipeline.mapping.scalars import XSD, Lines, words_of
 from federation.pipeline.mapping.sheet import Sheet
@@ -49,6 +50,7 @@ class ScalarPlan:
     def written(self, raw: Any, sheet: Sheet) -> list[str]:
         """Clean and write a raw value, and say what there is to say of it."""
         lines = self.lines(raw, sheet)
+        sheet.effort.spend(len(lines), self.key)
         if sheet.problems:
             sheet.report(self.key)
         return lines
@@ -64,6 +66,7 @@ class ObjectPlan:
 
     key: str
     field: Field
+    effort: Effort
     items: Getter | None
     children: tuple[ScalarPlan | ObjectPlan, ...]
     types: tuple[str, ...]
@@ -85,13 +88,14 @@ class ObjectPlan:
         return self.split or {}
 
     def read(self, row: Row) -> list[Item]:
-        """Read every object of a row, as plain JSON values."""
+        """Read every object of a row, as plain JSON values. Raises TooCostlyError."""
         if self.items is None:
             whole = [child.read(row) for child in self.children]
             return self._zipped(whole) if self.many else [whole]
         return [item for leaf in leaves(self.items(row)) if (item := self._item(leaf)) is not None]
 
     def _item(self, leaf: Any) -> Item | None:
+        self.effort.spend(1 + len(self.children), self.key)
         if isinstance(leaf, Mapping) and "@value" not in leaf:
             read = [child.read(leaf) for child in self.children]
             if any(not _empty(value) for value in read):
@@ -112,14 +116,18 @@ class ObjectPlan:
         size = max((len(column) for column in columns.values()), default=1)
         if size <= 1:
             return [item]
+        self.effort.spend(size * len(item), self.key)
         return [
             [_nth(columns[index], place) if index in columns else raw for index, raw in enumerate(item)]
             for place in range(size)
         ]
 
-    def write(self, items: Iterable[Item], sheet: Sheet) -> list[str]:
-        """Write the nodes of one record; give their IRIs without repeats."""
+    def write(self, items: Sequence[Item], sheet: Sheet) -> list[str]:
+        """Write the nodes of one record; give their IRIs without repeats. Raises TooCostlyError."""
         found: dict[str, None] = {}
+        items = first_values(items, sheet.problems)
+        if sheet.problems:
+            sheet.report(self.key)
         for item in items:
             node = self._node(item, sheet)
             if node is None or node in found:
@@ -132,6 +140,7 @@ class ObjectPlan:
         return list(found)
 
     def _node(self, item: Item, sheet: Sheet) -> str | None:
+        sheet.effort.spend(len(self.children), self.key)
         lines: list[str] = []
         constants: list[str] = []
         point = self._point(item, sheet) if self.placed else []
@@ -211,23 +220,32 @@ def named(term: str, lines: list[str], sheet: Sheet) -> str:
 
 
 def keep_apart(plan: ScalarPlan | ObjectPlan, raw: Any, sheet: Sheet, split: Mapping[str, tuple[str, ...]]) -> None:
-    """Put a field that is not open data aside, as plain words with its level."""
-    values = plain_words(plan, raw, split)
+    """Put a field that is not open data aside, as plain words with its level. Raises TooCostlyError."""
+    values = _plain_words(plan, raw, split, sheet)
+    if sheet.problems:
+        sheet.report(plan.key)
     if values:
         kept = sheet.restricted.setdefault(plan.key, {"level": plan.level.value, "values": []})
-        kept["values"] += [value for value in values if value not in kept["values"]]
+        sheet.effort.spend(len(values) + len(kept["values"]), plan.key)
+        different = {canonical(value): value for value in (*kept["values"], *values)}
+        kept["values"] = list(different.values())[:VALUES]
 
 
-def plain_words(plan: ScalarPlan | ObjectPlan, raw: Any, split: Mapping[str, tuple[str, ...]]) -> list[Any]:
+def _plain_words(
+    plan: ScalarPlan | ObjectPlan, raw: Any, split: Mapping[str, tuple[str, ...]], sheet: Sheet
+) -> list[Any]:
     """Give what a value says as plain words: a list of texts, or of objects by our terms."""
     if isinstance(plan, ScalarPlan):
-        return [] if _empty(raw) else list(words_of(raw, split, plan.key))
+        words = [] if _empty(raw) else words_of(raw, split, plan.key, sheet.problems)
+        sheet.effort.spend(len(words), plan.key)
+        return words
     found = []
-    for item in raw or ():
+    for item in first_values(raw or (), sheet.problems):
+        sheet.effort.spend(len(item), plan.key)
         said = {
             child.field.name: words
             for child, value in zip(plan.children, item, strict=True)
-            if (words := plain_words(child, value, split))
+            if (words := _plain_words(child, value, split, sheet))
         }
         if said:
             found.append(said)

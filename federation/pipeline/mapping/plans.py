@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from federation.model import Openness, Severity
+from federation.pipeline.mapping.effort import Effort
 from federation.pipeline.mapping.nodes import RDF_TYPE, ObjectPlan, ScalarPlan
 from federation.pipeline.mapping.paths import Getter, compile_paths
 from federation.pipeline.mapping.scalars import compile_scalar
@@ -26,8 +27,9 @@ def stricter(one: Openness, other: Openness) -> Openness:
 class Planner:
     """Builds the plans of one source."""
 
-    def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str) -> None:
+    def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str, effort: Effort) -> None:
         self._source, self._vocabulary, self._base_url = source, vocabulary, base_url
+        self._effort = effort
         self._fields = vocabulary.fields
 
     def top(self) -> list[ScalarPlan | ObjectPlan]:
@@ -60,7 +62,7 @@ class Planner:
 
     def _getter(self, term: str) -> Getter | None:
         paths = self._source.fields.get(term)
-        return compile_paths(paths) if paths else None
+        return compile_paths(paths, self._effort) if paths else None
 
     def _object(self, term: str, field: Field, level: Openness) -> ObjectPlan:
         direct, at = self._getter(term), self._getter(f"{term}.at")
@@ -68,12 +70,18 @@ class Planner:
         children = [self._plan(child, level) for child in mapped]
         if direct is not None or (at is not None and not mapped):
             children = self._own_words(term, level, children)
-        word = self._word_child(term, level, children) if direct or at else None
+        return self._node(field, level, direct or at, children)
+
+    def _node(
+        self, field: Field, level: Openness, items: Getter | None, children: list[ScalarPlan | ObjectPlan]
+    ) -> ObjectPlan:
+        word = self._word_child(field.key, level, children) if items else None
         address = next((i for i, child in enumerate(children) if child.field.name == "address"), None)
         return ObjectPlan(
-            key=term,
+            key=field.key,
             field=field,
-            items=direct or at,
+            effort=self._effort,
+            items=items,
             children=tuple(children),
             types=self._types(field),
             level=level,
@@ -81,7 +89,7 @@ class Planner:
             address=address,
             split=self._source.split,
             area=self._source.area,
-            needs=self._needs(term),
+            needs=self._needs(field.key),
             placed=_placed(children),
         )
 
@@ -102,31 +110,12 @@ class Planner:
             if not key.startswith(start) or "." in key[len(start) :] or key in taken:
                 continue
             inner = stricter(level, self._level(key, field))
-            getter = compile_paths((field.name, compact(field.property, self._vocabulary)))
+            getter = compile_paths((field.name, compact(field.property, self._vocabulary)), self._effort)
             if field.kind is not Kind.OBJECT:
                 children.append(self._scalar(key, field, inner, getter))
             elif depth < 2:
-                children.append(self._own_object(key, field, inner, getter, depth + 1))
+                children.append(self._node(field, inner, getter, self._own_words(key, inner, [], depth + 1)))
         return children
-
-    def _own_object(self, key: str, field: Field, level: Openness, getter: Getter, depth: int) -> ObjectPlan:
-        children = self._own_words(key, level, [], depth)
-        word = self._word_child(key, level, children)
-        address = next((i for i, child in enumerate(children) if child.field.name == "address"), None)
-        return ObjectPlan(
-            key=key,
-            field=field,
-            items=getter,
-            children=tuple(children),
-            types=self._types(field),
-            level=level,
-            word=word,
-            address=address,
-            split=self._source.split,
-            area=self._source.area,
-            needs=self._needs(key),
-            placed=_placed(children),
-        )
 
     def _word_child(self, term: str, level: Openness, children: list[ScalarPlan | ObjectPlan]) -> int | None:
         """Find, or add, the child that a plain string fills."""

@@ -31,6 +31,7 @@ from federation.pipeline.cleaning import (
 )
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.concepts import ConceptFinder, implied
+from federation.pipeline.mapping.effort import first_values
 from federation.pipeline.mapping.sheet import Sheet
 from federation.pipeline.mapping.values import leaves, plain, texts
 from federation.pipeline.sources import Source
@@ -97,7 +98,7 @@ def _texts(field: Field, repair: bool, split: Split, words: Words) -> Lines:
                 given = [(tag, word) for tag, leaf in given for word in words(leaf)]
         found: list[str] = []
         seen: dict[str, str] = {}
-        for tag, leaf in given:
+        for tag, leaf in first_values(given, sheet.problems):
             text = clean(leaf, sheet.problems, repair)
             if text is None:
                 continue
@@ -146,7 +147,7 @@ def _values(field: Field, clean: Clean, split: Split, words: Words) -> Lines:
         if words is not None:
             given = [word for leaf in given for word in words(leaf)]
         found: dict[str, None] = {}
-        for leaf in given:
+        for leaf in first_values(given, sheet.problems):
             term = clean(plain(leaf), sheet.problems)
             if term is None or start + term in found:
                 continue
@@ -175,8 +176,8 @@ def _concepts(field: Field, source: Source, vocabulary: Vocabulary, split: Split
             return []
         found: dict[str, None] = {}
         beside: list[str] = []
-        for leaf in split(raw):
-            concepts, unknown = finder(leaf, sheet.problems)
+        for leaf in first_values(split(raw), sheet.problems):
+            concepts, unknown = finder(leaf, sheet.problems, sheet.effort)
             for concept in concepts:
                 found[concept] = None
             if unknown is not None and keyword is not None:
@@ -344,7 +345,8 @@ def _organisation(field: Field) -> Clean:
     return clean
 
 
-def words_of(raw: Any, split: Mapping[str, tuple[str, ...]], term: str) -> list[str]:
+def words_of(raw: Any, split: Mapping[str, tuple[str, ...]], term: str, problems: list[Problem]) -> list[str]:
     """Give the plain words of a value that stays out of the public graph, cleaned as lines of text."""
-    found = [clean_line(plain(leaf), []) for leaf in _splitter(split.get(term, ()))(raw)]
+    given = first_values(_splitter(split.get(term, ()))(raw), problems)
+    found = [clean_line(plain(leaf), []) for leaf in given]
     return list(dict.fromkeys(word for word in found if word is not None))

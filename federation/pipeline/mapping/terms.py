@@ -9,6 +9,7 @@ from typing import Any
 
 from federation.model import Openness
 from federation.pipeline.cleaning import Problem, clean_line, iri, is_missing, literal, typed
+from federation.pipeline.mapping.effort import VALUES, TooCostlyError
 from federation.pipeline.mapping.nodes import RDF_TYPE
 from federation.pipeline.mapping.scalars import XSD
 from federation.pipeline.mapping.sheet import Sheet
@@ -55,7 +56,7 @@ class RecordTerms:
         self._default = self.language(source.lang.split("-")[0])
 
     def head(self, raws: Mapping[str, Any], sheet: Sheet) -> Head:
-        """Read licence, languages and openness of a record; report what refuses it.
+        """Read licence, languages and openness of a record; report what refuses it. Raises TooCostlyError.
 
         A record that names one language writes its texts in it.
         """
@@ -91,8 +92,12 @@ class RecordTerms:
         ]
 
     def _crossed(self, key: str, raw: Any) -> list[str]:
+        """Words of a field that decides about the record: none may be left out, so too many of them refuse it."""
         found: list[str] = []
-        for leaf in leaves(raw):
+        given = leaves(raw)
+        if len(given) > VALUES:
+            raise TooCostlyError(key)
+        for leaf in given:
             word = clean_line(plain(leaf), [])
             if word is not None and not is_missing(word):
                 found += self._words[key].get(fold(word), (word,))

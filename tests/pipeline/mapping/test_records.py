@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any
 
 import pyoxigraph as ox
@@ -515,15 +514,3 @@ def test_the_store_reads_every_language_tag_that_is_taken(mapper: MakeMapper, ta
 
     assert outcome.record is not None
     assert list(ox.parse(outcome.record.content, ox.RdfFormat.N_TRIPLES))
-
-
-def test_a_record_of_very_many_words_is_mapped_in_linear_time(mapper: MakeMapper) -> None:
-    """Repeats are found without comparing each word with each other."""
-    words = [f"mot {number}" for number in range(40_000)]
-    made = mapper(NAME + 'keywords = "mots"\n')
-    started = time.perf_counter()
-
-    outcome = one(made, ROW | {"mots": [*words, *words]})
-
-    assert len(said_of(outcome)["keywords"]) == 40_000
-    assert time.perf_counter() - started < 5
