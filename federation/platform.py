@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -54,26 +55,38 @@ class RunBook:
 
     def withdrawn(self, iri: str) -> datetime | None:
         """When a record or a project was withdrawn; None if it was not."""
-        history = self._ledger.changes.of_record(iri) or self._ledger.changes.of_project(iri)
-        return history[-1].time if history and history[-1].action is Action.DELETE else None
+        last = self._ledger.changes.latest(iri)
+        return last.time if last is not None and last.action is Action.DELETE else None
+
+    def changed(self, iri: str, seq: int) -> datetime | None:
+        """When a record or a project last changed, as readers of the state after change ``seq`` see it."""
+        last = self._ledger.changes.latest(iri, seq)
+        return None if last is None else last.time
 
 
 class Indexer:
-    """Keeps the search index in step with the change log: batch by batch while harvesting, else from the log."""
+    """Keeps the search index in step with the change log: batch by batch while harvesting, else from the log.
+
+    What has come together is written beside the harvest, which needs not wait for it; at most one write is under way.
+    """
 
     def __init__(self, search: SearchIndex, words: Words) -> None:
         self._search = search
         self._words = words
         self._waiting: dict[str, str | None] = {}
         self._seq = search.seq
+        self._beside = ThreadPoolExecutor(1, "indexer")
+        self._under_way: Future[None] | None = None
 
     def follow(self, batch: AppliedBatch) -> None:
-        """Take what a batch changed; commit when enough has come together."""
+        """Take what a batch changed; write when enough has come together. Raises what an earlier write raised."""
         self._waiting.update(batch.projects)
         if batch.changes:
             self._seq = batch.changes[-1].seq
         if len(self._waiting) >= INDEXED_AT_ONCE:
-            self.commit()
+            self._settle()
+            projects, self._waiting = self._waiting, {}
+            self._under_way = self._beside.submit(self._write, projects, self._seq)
 
     def catch_up(self, ledger: Ledger, reader: GraphReader) -> None:
         """Index what the log says has changed since the index was last written and readers can see."""
@@ -88,18 +101,31 @@ class Indexer:
             self.commit()
 
     def commit(self) -> None:
-        """Write what is waiting."""
-        if not self._waiting and self._seq == self._search.seq:
-            return
-        documents = (document(iri, lines, self._words) for iri, lines in self._waiting.items() if lines)
-        self._search.update(documents, [iri for iri, lines in self._waiting.items() if not lines], self._seq)
-        self._waiting.clear()
+        """Write what is waiting, and wait until all is written."""
+        self._settle()
+        if self._waiting or self._seq != self._search.seq:
+            self._write(self._waiting, self._seq)
+            self._waiting = {}
 
     def restart(self) -> None:
         """Forget everything, to index all again."""
+        self._settle()
         self._search.clear()
         self._waiting.clear()
         self._seq = 0
+
+    def close(self) -> None:
+        """Let a write that is under way end. What is waiting is found in the log next time."""
+        self._beside.shutdown()
+
+    def _write(self, projects: Mapping[str, str | None], seq: int) -> None:
+        documents = (document(iri, lines, self._words) for iri, lines in projects.items() if lines)
+        self._search.update(documents, [iri for iri, lines in projects.items() if not lines], seq)
+
+    def _settle(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
 
 
 def _is_project(lines: str) -> bool:
@@ -222,8 +248,8 @@ class Platform:
 
     def catch_up(self) -> None:
         """Bring the search index up to the published graph, unless another process is doing just that."""
-        with contextlib.suppress(EngineUnavailable):
-            Indexer(self.search, self.words).catch_up(self._ledger, self.reader)
+        with contextlib.suppress(EngineUnavailable), contextlib.closing(Indexer(self.search, self.words)) as indexer:
+            indexer.catch_up(self._ledger, self.reader)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -231,8 +257,10 @@ class Platform:
 
         Raises DataFolderBusy (another process writes there), EngineUnavailable (unwritable, disk full).
         """
-        with contextlib.closing(open_store(self._store)) as store:
-            indexer = Indexer(self.search, self.words)
+        with (
+            contextlib.closing(open_store(self._store)) as store,
+            contextlib.closing(Indexer(self.search, self.words)) as indexer,
+        ):
             single = {
                 item.property for item in self.vocabulary.fields.values() if not item.many and "." not in item.key
             }
