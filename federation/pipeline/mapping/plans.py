@@ -107,7 +107,7 @@ class Planner:
         taken = {child.key for child in children}
         start = f"{term}."
         for key, field in self._fields.items():
-            if not key.startswith(start) or "." in key[len(start) :] or key in taken:
+            if not key.startswith(start) or "." in key[len(start) :] or key in taken or self._points_back(field):
                 continue
             inner = stricter(level, self._level(key, field))
             getter = compile_paths((field.name, compact(field.property, self._vocabulary)), self._effort)
@@ -116,6 +116,11 @@ class Planner:
             elif depth < 2:
                 children.append(self._node(field, inner, getter, self._own_words(key, inner, [], depth + 1)))
         return children
+
+    def _points_back(self, field: Field) -> bool:
+        """Say whether a child is what its owner is found by: the triple from an assessment to its project."""
+        owner = self._fields.get(field.key.rpartition(".")[0])
+        return owner is not None and owner.inverse and owner.property == field.property
 
     def _word_child(self, term: str, level: Openness, children: list[ScalarPlan | ObjectPlan]) -> int | None:
         """Find, or add, the child that a plain string fills."""
@@ -136,7 +141,10 @@ class Planner:
         return tuple(
             field.name
             for key, field in self._fields.items()
-            if key.startswith(start) and "." not in key[len(start) :] and field.severity is Severity.VIOLATION
+            if key.startswith(start)
+            and "." not in key[len(start) :]
+            and field.severity is Severity.VIOLATION
+            and not self._points_back(field)
         )
 
     def _needs(self, term: str) -> tuple[tuple[str, ...], ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
 
-FORMATS = ("json-ld", "json", "geojson", "csv", "xlsx")
+Format = Literal["json-ld", "json", "geojson", "csv", "xlsx"]
+
+FORMATS: tuple[str, ...] = get_args(Format)
+"""Formats that a source file may name."""
 
 
 def _slug(value: str) -> str:
@@ -59,7 +62,7 @@ class SourceTable(_Table):
     lang: str = Field("fr", pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Za-z]{2}|[0-9]{3}))?$")
     area: Literal["FR"] | Box | None = None
     url: str = Field(min_length=1)
-    format: Literal["json-ld", "json", "geojson", "csv", "xlsx"] | None = None
+    format: Format | None = None
     profile: str | None = None
     coverage: Literal["complete", "window", "log"] = "complete"
     licence: str | None = None
