@@ -89,7 +89,7 @@ def _recomputed(
             if (home := minted[state.record].pid) != pid:
                 lines.add(f"<{BASE}/id/projet/{home}> <{DCTERMS}isReplacedBy> <{project}> .\n")
         for state in present:
-            lines.update(_lines(record_lines(state.record, Tier(state.tier), state.first_seen)))
+            lines.update(_lines(record_lines(state.record, Tier(state.tier), state.first_seen, state.digest)))
     return "".join(sorted(lines))
 
 

@@ -51,10 +51,8 @@ MERGED = """
   dcterms:publisher <{B}/actors/avise> ;
   dcterms:license <https://creativecommons.org/licenses/by/4.0/> .
 <{B}/runs/{R}> a prov:Activity ; prov:used <{B}/runs/{R}#input>, <{B}/sources/avise-fiches> ;
-  schema:additionalProperty <{B}/runs/{R}#count-read>, <{B}/runs/{R}#count-accepted> ;
+  crf:runState "with-rejects" ; crf:counts "read=3 accepted=2" ;
   prov:startedAtTime "2026-01-02T03:00:00Z"^^xsd:dateTime ; prov:endedAtTime "2026-01-02T03:00:09Z"^^xsd:dateTime .
-<{B}/runs/{R}#count-read> a schema:PropertyValue ; schema:name "read" ; schema:value 3 .
-<{B}/runs/{R}#count-accepted> a schema:PropertyValue ; schema:name "accepted" ; schema:value 2 .
 
 <{B}/id/projet/p1> a crf:Project, schema:Project, pair:Project ;
   schema:name "Graine(s) de troc"@fr, "Seed swap"@en ;
@@ -93,7 +91,7 @@ MERGED = """
 <{B}/id/projet/p3#holder-33333333> a schema:Organization ; schema:name "{S}"@fr .
 <{B}/id/projet/old> dcterms:isReplacedBy <{B}/id/projet/p1> .
 
-<{B}/records/avise/123> dcterms:issued "2025-11-03T00:00:00Z"^^xsd:dateTime ;
+<{B}/records/avise/123> crf:firstSeen "2025-11-03T00:00:00Z"^^xsd:dateTime ;
   dcterms:conformsTo <https://w3id.org/carrefour/shapes/essential>, <https://w3id.org/carrefour/shapes/basic> .
 """
 
@@ -226,6 +224,7 @@ class Book:
     """RunBook of the sample."""
 
     gone: dict[str, datetime] = field(default_factory=dict)
+    changes: dict[str, datetime] = field(default_factory=dict)
 
     def sources_of(self, partner: str) -> Sequence[Source]:
         return [Source("avise-fiches", "Fiches de l'Avise")] if partner == "avise" else []
@@ -239,6 +238,10 @@ class Book:
 
     def withdrawn(self, iri: str) -> datetime | None:
         return self.gone.get(iri)
+
+    def changed(self, iri: str, seq: int) -> datetime | None:
+        when = self.changes.get(iri)
+        return when if seq else None
 
 
 @dataclass

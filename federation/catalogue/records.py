@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from federation.catalogue.formats import Content
 from federation.catalogue.search import partner_of
 from federation.catalogue.values import (
+    CRF,
     DCTERMS,
     FOAF,
     PAIR,
@@ -80,13 +81,15 @@ class PartnerView:
 
 
 class Catalogue:
-    """Reads things through one view of the store. Made for one request: it keeps the names it has looked up."""
+    """Reads things from the store. Made for one request: it keeps the names it has looked up."""
 
     def __init__(self, reader: GraphReader, words: Words, base: str) -> None:
         self._reader = reader
         self.words = words
         self.base = base
         self._names: dict[str, str] = {}
+        self.seq = reader.seq
+        """The change that all that is read here is complete to, at least: a newer state may come between two reads."""
 
     # -- triples ------------------------------------------------------------------------------------------------
 
@@ -161,7 +164,7 @@ class Catalogue:
             partner_name=self.partner_name(slug),
             page=web_address(one_iri(node, DCTERMS + "source")),
             licence=one_iri(node, DCTERMS + "license"),
-            first_seen=one_literal(ours, DCTERMS + "issued") or "",
+            first_seen=one_literal(ours, CRF + "firstSeen") or "",
             modified=one_literal(node, DCTERMS + "modified") or "",
             tier=next((tier for tier in ("full", "basic", "essential") if tier in tiers), ""),
             source=one_iri(node, VOID + "inDataset"),

@@ -70,6 +70,18 @@ class Changes:
             rows = tx.execute(select(change).where(change.c.project == project).order_by(change.c.seq)).all()
         return [_change(*row) for row in rows]
 
+    def latest(self, iri: str, upto: int | None = None) -> Change | None:
+        """The last change of a record, or under a merged project's IRI; ``upto`` a number, if given. None if none."""
+        for column in (change.c.record, change.c.project):
+            newest = select(func.max(change.c.seq)).where(column == iri)
+            if upto is not None:
+                newest = newest.where(change.c.seq <= upto)
+            with self._database.read() as tx:
+                row = tx.execute(select(change).where(change.c.seq == newest.scalar_subquery())).one_or_none()
+            if row is not None:
+                return _change(*row)
+        return None
+
     def last_seq(self, tx: Connection | None = None) -> int:
         """Number of the latest change; 0 if there is none."""
         with self._database.read(tx) as tx:

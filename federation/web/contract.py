@@ -37,6 +37,9 @@ class RunBook(Protocol):
     def withdrawn(self, iri: str) -> datetime | None:
         """When a record or a project was withdrawn; None if it was not."""
 
+    def changed(self, iri: str, seq: int) -> datetime | None:
+        """When a record or a project last changed, up to change ``seq``; None if nothing is known of it."""
+
 
 class Platform(Protocol):
     """The composition root, as the web sees it. ``reader`` is asked anew for each request."""

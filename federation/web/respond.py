@@ -6,6 +6,7 @@ Every document of ours leaves through :func:`negotiated` or :func:`page`. Must n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -96,13 +97,25 @@ def alternates(path: str, formats: Sequence[Format]) -> list[Link]:
 
 
 def data(
-    content: Content, form: Format, path: str, links: Iterable[Link] = (), cache: str = REVALIDATE, status: int = 200
+    content: Content,
+    form: Format,
+    path: str,
+    links: Iterable[Link] = (),
+    cache: str = REVALIDATE,
+    status: int = 200,
+    modified: datetime | None = None,
 ) -> Response:
-    """One thing in one RDF format."""
+    """One thing in one RDF format. ``modified``: when its triples last changed, if that is known."""
     body = serialise(content, form, site().compactor, site().words.prefixes)
     response = Response(body, status, content_type=form.content_type)
     response.headers["Content-Location"] = href(suffixed(path, form))
-    return finish(response, links=links, cache=cache, data=True)
+    whole = not (form.graphs and content.beside)  # what is said beside may change without the triples
+    if modified is not None and whole:
+        response.last_modified = modified
+    response = finish(response, links=links, cache=cache, data=True)
+    if modified is not None:
+        response.last_modified = modified
+    return response
 
 
 def negotiated(
@@ -116,10 +129,13 @@ def negotiated(
     links: Iterable[Link] = (),
     cache: str = REVALIDATE,
     status: int = 200,
+    modified: datetime | None = None,
 ) -> Response:
     """Answer with the format of the suffix, else with the one that the client wants.
 
-    ``path`` is the address without suffix; ``html`` makes the page, if there is one. Raises Unacceptable (406).
+    ``path`` is the address without suffix; ``html`` makes the page, if there is one. ``modified``: when the triples
+    last changed. A page shows more than them, so it tells that date and answers 304 by its ETag alone. Raises
+    Unacceptable (406).
     """
     offers = [*formats, HTML] if html is not None else list(formats)
     wanted = form or choose(offers, preferred, path)
@@ -129,8 +145,10 @@ def negotiated(
         extra = ", ".join(f'<{t}>; rel="{r}"' + (f'; type="{k}"' if k else "") for t, r, k in given)
         response.headers["Link"] = ", ".join(filter(None, (response.headers.get("Link"), extra)))
         response.headers["Content-Location"] = here() + quote(path)
+        if modified is not None:
+            response.last_modified = modified
         return response
-    return data(content, wanted, path, given, cache, status)
+    return data(content, wanted, path, given, cache, status, modified)
 
 
 def see_other(path: str, form: Format) -> Response:

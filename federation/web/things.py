@@ -5,23 +5,21 @@ Follows vocabulary design, section 10. The IRI asked for is rebuilt on the confi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.formats import ALL, DATA, HTML, JSONLD, RECORD_DATA, Content, Format
-from federation.catalogue.records import Nodes
 from federation.catalogue.values import (
     CRF,
     DCAT,
     DCTERMS,
     PROV,
     RDF,
-    SCHEMA,
     XSD,
     by_subject,
     first_text,
@@ -39,6 +37,8 @@ blueprint = Blueprint("things", __name__)
 
 _AS = "https://www.w3.org/ns/activitystreams#"
 _PROVENANCE = "http://www.w3.org/ns/prov#has_provenance"
+_SETTLED = timedelta(seconds=60)
+"""How old a date must be to tell versions apart: HTTP dates have whole seconds (RFC 9110, section 8.8.2.2)."""
 
 
 def split(name: str, allowed: Iterable[Format]) -> tuple[str, Format | None]:
@@ -59,27 +59,34 @@ def iri_of(path: str) -> str:
 @blueprint.get("/id/projet/<name>")
 def project_thing(name: str) -> Response:
     """A project is not a document: 303 to the one that suits the client."""
-    pid, form = split(name, DATA)
-    iri = iri_of(f"/id/projet/{pid}")
-    content = catalogue().thing(iri)
-    if content is None:
-        return _gone(iri, f"/id/projet/{pid}", form)
-    if survivor := _survivor(content, f"/id/projet/{pid}", form):
-        return survivor
-    return see_other(f"/projet/{pid}", form or choose([*DATA, HTML], JSONLD, f"/projet/{pid}"))
+
+    def document(path: str, _content: Content, form: Format | None) -> Response:
+        return see_other(path, form or choose([*DATA, HTML], JSONLD, path))
+
+    return _living("/id/projet", name, document)
 
 
 @blueprint.get("/projet/<name>")
 def project(name: str) -> Response:
     """The page of a project, and its data under suffixes."""
+    return _living("/projet", name, _project_document)
+
+
+def _living(start: str, name: str, answer: Callable[[str, Content, Format | None], Response]) -> Response:
+    """The answer for a project, given its document's path; 301 if it has become part of another, 410 if withdrawn.
+
+    Raises NotFound.
+    """
     pid, form = split(name, DATA)
-    iri = iri_of(f"/id/projet/{pid}")
+    iri, path = iri_of(f"/id/projet/{pid}"), f"{start}/{pid}"
     content = catalogue().thing(iri)
     if content is None:
-        return _gone(iri, f"/projet/{pid}", form)
-    if survivor := _survivor(content, f"/projet/{pid}", form):
-        return survivor
-    path = f"/projet/{pid}"
+        return _gone(iri, path, form)
+    return _survivor(content, path, form) or answer(f"/projet/{pid}", content, form)
+
+
+def _project_document(path: str, content: Content, form: Format | None) -> Response:
+    iri = content.root
     records = catalogue().records_of(content)
     lines = catalogue().lines(records)
     links: list[Link] = [(iri, "describes", None)]
@@ -95,7 +102,13 @@ def project(name: str) -> Response:
         embedded = project_as_schema_org(view)
         return page("project.html", links=[canonical], view=view, path=path, formats=DATA, schema_org=embedded)
 
-    return negotiated(content, path, form, DATA, html, preferred=HTML, links=links)
+    return negotiated(content, path, form, DATA, html, preferred=HTML, links=links, modified=_changed(iri))
+
+
+def _changed(iri: str) -> datetime | None:
+    """When a record or a project last changed, as this request sees it; None if unknown, or too fresh to tell."""
+    when = site().platform.ledger.changed(iri, catalogue().seq)
+    return when if when is not None and site().now() - when >= _SETTLED else None
 
 
 def _survivor(content: Content, path: str, form: Format | None) -> Response | None:
@@ -161,7 +174,7 @@ def record(partner: str, name: str) -> Response:
         pid = project_iri.rpartition("/")[2] if project_iri else None
         return page("record.html", view=view, line=line, pid=pid, path=path, iri=iri, formats=RECORD_DATA)
 
-    return negotiated(content, path, form, RECORD_DATA, html, links=links)
+    return negotiated(content, path, form, RECORD_DATA, html, links=links, modified=_changed(iri))
 
 
 # -- partners, sources, runs ------------------------------------------------------------------------------------------
@@ -201,6 +214,7 @@ def _described(name: str, kind: str, template: str) -> Response:
     node = by_subject(content.triples).get(content.root, {})
     licence = one_iri(node, DCTERMS + "license")
     links: list[Link] = [(licence, "license", None)] if licence else []
+    started, ended = one_literal(node, PROV + "startedAtTime"), one_literal(node, PROV + "endedAtTime")
     latest = catalogue().last_run_of(content.root) if kind == "sources" else None
     if latest is not None:
         content = replace(content, triples=(*content.triples, *latest.triples))
@@ -218,24 +232,22 @@ def _described(name: str, kind: str, template: str) -> Response:
             partner=_slug(one_iri(node, DCTERMS + "publisher")),
             partner_name=catalogue().partner_name(_slug(one_iri(node, DCTERMS + "publisher")) or ""),
             source=_slug(next((t[1:-1] for t in node.get(PROV + "used", ()) if "/sources/" in t), None)),
-            counts=_counts(by_subject(content.triples)),
+            counts=_counts(one_literal(node, CRF + "counts") or ""),
+            state=one_literal(node, CRF + "runState"),
             licence=licence,
-            started=one_literal(node, PROV + "startedAtTime"),
-            ended=one_literal(node, PROV + "endedAtTime"),
+            started=started,
+            ended=ended,
             last=site().platform.ledger.last_run(slug) if kind == "sources" else None,
         )
 
-    return negotiated(content, path, form, DATA, html, links=links)
+    modified = datetime.fromisoformat(ended) if ended else None  # a run that has ended never changes
+    return negotiated(content, path, form, DATA, html, links=links, modified=modified)
 
 
-def _counts(nodes: Nodes) -> dict[str, int]:
-    """The figures of a run, by name."""
-    found = {}
-    for node in nodes.values():
-        name, value = one_literal(node, SCHEMA + "name"), one_literal(node, SCHEMA + "value")
-        if name and value and value.isdigit():
-            found[name] = int(value)
-    return found
+def _counts(said: str) -> dict[str, int]:
+    """The figures of a run, by name, from its ``crf:counts``."""
+    pairs = (pair.partition("=") for pair in said.split())
+    return {name: int(value) for name, _, value in pairs if value.isdecimal()}
 
 
 def _slug(iri: str | None) -> str | None:

@@ -13,7 +13,7 @@ import pytest
 from consistency import check
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from made_up import BASE, SINGLE_VALUED, Clock, make_record, record_iri
+from made_up import BASE, CRF, SINGLE_VALUED, Clock, make_record, record_iri
 
 from federation.engines import GraphWrite
 from federation.engines.store_oxigraph import CheckpointReader, OxigraphStore, open_reader, open_store
@@ -114,6 +114,20 @@ def test_a_new_record_is_in_its_graph_its_project_and_the_log(house: House) -> N
     assert set(applied.projects) == {project_of(record)}
     described = to_lines(house.store.reader().describe([project_of(record)])[project_of(record)])
     assert described == applied.projects[project_of(record)]
+
+
+def test_our_words_on_a_record_change_only_with_it(house: House) -> None:
+    """First sight and digest are in the default graph; a new version keeps the one and renews the other."""
+    record, newer = make_record("a", "1"), make_record("a", "1", version=1)
+    house.apply(record)
+    before = house.store.reader().describe([record.iri])[record.iri]
+    house.apply(newer, action=Action.UPDATE)
+    after = house.store.reader().describe([record.iri])[record.iri]
+
+    assert (f"<{record.iri}>", f"<{CRF}recordDigest>", f'"{record.digest}"') in before
+    assert (f"<{record.iri}>", f"<{CRF}recordDigest>", f'"{newer.digest}"') in after
+    assert [o for _, p, o in before if p == f"<{CRF}firstSeen>"] == [o for _, p, o in after if p == f"<{CRF}firstSeen>"]
+    assert len(after) == len(before) == 5  # with three shapes
 
 
 def test_a_changed_record_is_replaced_everywhere(house: House) -> None:
@@ -303,6 +317,9 @@ def test_a_run_that_wrote_is_described_and_one_that_did_not_is_not(house: House)
     described = house.reader.describe([run, idle])
     assert (f"<{run}>", "<http://www.w3.org/ns/prov#used>", f"<{BASE}/sources/a>") in described[run]
     assert any(o == f'"{"f" * 64}"' for _, _, o in described[run])
+    assert (f"<{run}>", f"<{CRF}runState>", '"succeeded"') in described[run]
+    assert (f"<{run}>", f"<{CRF}counts>", '"accepted=1 new=1"') in described[run]
+    assert {s for s, _, _ in described[run]} == {f"<{run}>", f"<{run}#input>", f"<{run}#mapping>"}
     assert described[idle] == ()
 
 

@@ -15,6 +15,7 @@ from federation.pipeline.merge.project import RecordView, merged_project, modifi
 
 PROJECT = f"{BASE}/id/projet/abc"
 NODE = f"<{PROJECT}>"
+PROJECT_HOLDER = ("<{iri}#project>", f"<{CRF}holder>", "<{iri}#holder-other>")
 LABEL, FRENCH = f"<{SCHEMA}name>", '"{}"@fr'.format
 
 
@@ -166,6 +167,18 @@ def test_the_holder_is_recognised_by_name_or_address() -> None:
 
     assert published_by_holder(content, " structure  1", None)
     assert not published_by_holder(content, "Structure 2", "https://avise.example")
+
+
+@pytest.mark.parametrize("language", ["", "@fr"])
+def test_a_holder_whose_name_holds_quotes_and_backslashes_is_recognised(language: str) -> None:
+    """Names are compared as people wrote them, whatever escapes stand for them in the graph."""
+    holder = "<{iri}#holder-other>"
+    name = f'"L\\\'atelier \\"Le \\\\ Pont\\"\\nde Niort"{language}'
+    content = make_record(extra=((holder, f"<{SCHEMA}name>", name), PROJECT_HOLDER)).content
+
+    assert published_by_holder(content, 'L\'atelier "Le \\ Pont" de Niort', None)
+    assert not published_by_holder(content, "L'atelier ", None)
+    assert not published_by_holder(content, "L'atelier \\", None)
 
 
 def test_the_modified_date_is_read_from_the_record_node_only() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pyoxigraph as ox
 import pytest
@@ -37,6 +38,87 @@ def test_a_format_is_had_by_accept_and_by_suffix(client: FlaskClient, path: str,
     assert "Link" in by_accept.headers["Access-Control-Expose-Headers"]
     tag = by_accept.headers["ETag"]
     assert client.get(path, headers={"Accept": TYPES[suffix], "If-None-Match": tag}).status_code == 304
+
+
+CHANGED = datetime(2026, 1, 4, 9, 30, 15, 250000, tzinfo=UTC)
+STAMP = "Sun, 04 Jan 2026 09:30:15 GMT"
+
+
+@pytest.fixture
+def dated(platform: Sample) -> Iterator[Sample]:
+    """The sample, with the change log knowing of one project and one record."""
+    platform.ledger.changes = {f"{BASE}/id/projet/p1": CHANGED, f"{BASE}/records/avise/123": CHANGED}
+    yield platform
+    platform.ledger.changes = {}
+
+
+@pytest.mark.usefixtures("dated")
+@pytest.mark.parametrize("path", ["/projet/p1", "/records/avise/123"])
+@pytest.mark.parametrize("suffix", [*TYPES, "html"])
+def test_what_has_a_date_tells_when_it_was_last_modified(client: FlaskClient, path: str, suffix: str) -> None:
+    """Every format has the date and an ETag; with another's ETag the whole answer comes, whatever the date."""
+    response = client.get(f"{path}.{suffix}")
+    tag = response.headers["ETag"]
+    known = client.get(f"{path}.{suffix}", headers={"If-None-Match": tag})
+    unknown = client.get(f"{path}.{suffix}", headers={"If-None-Match": '"other"', "If-Modified-Since": STAMP})
+
+    assert response.headers["Last-Modified"] == STAMP
+    assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", tag)
+    assert unknown.status_code == 200
+
+
+@pytest.mark.usefixtures("dated")
+@pytest.mark.parametrize("path", ["/projet/p1", "/records/avise/123"])
+@pytest.mark.parametrize("suffix", ["jsonld", "ttl", "nt", "rdf"])
+def test_data_older_than_what_a_client_has_is_not_sent_again(client: FlaskClient, path: str, suffix: str) -> None:
+    """If-Modified-Since: 304 from the date of the change on, the whole answer before."""
+    codes = [
+        client.get(f"{path}.{suffix}", headers={"If-Modified-Since": since}).status_code
+        for since in ("Sun, 04 Jan 2026 09:30:14 GMT", STAMP, "Mon, 05 Jan 2026 00:00:00 GMT", "gestern")
+    ]
+
+    assert codes == [200, 304, 304, 200]
+
+
+@pytest.mark.usefixtures("dated")
+@pytest.mark.parametrize("path", ["/projet/p1", "/records/avise/123.trig", "/records/avise/123.nq"])
+def test_what_shows_more_than_the_dated_triples_is_not_judged_by_their_date(client: FlaskClient, path: str) -> None:
+    """A page names its partners, a record's quads its tier: these change without the record, so the ETag decides."""
+    response = client.get(path, headers={"Accept": BROWSER, "If-Modified-Since": STAMP})
+
+    assert (response.status_code, response.headers["Last-Modified"]) == (200, STAMP)
+
+
+def test_a_change_of_this_minute_is_not_dated_yet(client: FlaskClient, dated: Sample) -> None:
+    """HTTP dates have whole seconds: another change in the same second could not be told from it."""
+    dated.ledger.changes[f"{BASE}/id/projet/p1"] = datetime.now(UTC) - timedelta(seconds=5)
+
+    assert "Last-Modified" not in client.get("/projet/p1.ttl").headers
+
+
+def test_a_change_that_is_not_published_yet_is_not_dated(client: FlaskClient, dated: Sample) -> None:
+    """The log may be ahead of what readers see: it is asked for what they see."""
+    dated.reader.seq = 0
+    response = client.get("/projet/p1.ttl")
+    dated.reader.seq = 1
+
+    assert "Last-Modified" not in response.headers
+
+
+def test_a_run_was_last_modified_when_it_ended(client: FlaskClient) -> None:
+    """Its description never changes after that; a source, whose date nobody knows, has none."""
+    assert client.get(f"/runs/{RUN}.ttl").headers["Last-Modified"] == "Fri, 02 Jan 2026 03:00:09 GMT"
+    assert "Last-Modified" not in client.get("/sources/avise-fiches.ttl").headers
+
+
+def test_a_run_says_how_it_ended(client: FlaskClient) -> None:
+    """State and counts, in words on its page and as two plain values in its data."""
+    page = client.get(f"/runs/{RUN}", headers={"Accept": BROWSER}).get_data(as_text=True)
+    data = json.loads(client.get(f"/runs/{RUN}.jsonld").data)
+
+    assert "réussie avec rejets" in page
+    assert "<strong>3</strong> lues" in page
+    assert (data["runState"], data["counts"]) == ("with-rejects", "read=3 accepted=2")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)

@@ -74,7 +74,8 @@ class Merger:
     def recover(self) -> list[RunReport]:
         """Finish what a crash cut short: roll pending batches forward, mark running runs as abandoned, publish.
 
-        Publishes only if readers do not see all that is written. To be called once, before anything else is written. Returns the abandoned runs. Raises EngineUnavailable.
+        Publishes only if readers do not see all that is written. To be called once, before anything else is written.
+        Returns the abandoned runs. Raises EngineUnavailable.
         """
         for pending in self._ledger.journal.pending():
             payload = orjson.loads(pending.payload)

@@ -16,6 +16,7 @@ from federation.pipeline.merge.project import DCTERMS, PROV, RDF_TYPE
 
 SHAPES = "https://w3id.org/carrefour/shapes/"
 SCHEMA = "http://schema.org/"
+CRF = "https://w3id.org/carrefour/vocab#"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
 _IRI = re.compile(r'https?://[^\x00-\x20<>"{}|^`\\]+')
 _TIERS = {
@@ -25,11 +26,15 @@ _TIERS = {
 }
 
 
-def record_lines(record: str, tier: Tier, first_seen: str) -> str:
-    """Our words on a record: the shapes it conforms to (cumulative), and when we first saw it (ledger time)."""
-    issued = f'<{record}> <{DCTERMS}issued> "{first_seen[:19]}Z"^^<{_XSD}dateTime> .\n'
+def record_lines(record: str, tier: Tier, first_seen: str, digest: str) -> str:
+    """Our words on a record: the shapes it conforms to (cumulative), when we first saw it (ledger time), its digest.
+
+    Nothing here changes unless the record does: what every harvest would change stays in the ledger.
+    """
+    seen = f'<{record}> <{CRF}firstSeen> "{first_seen[:19]}Z"^^<{_XSD}dateTime> .\n'
+    stamp = f'<{record}> <{CRF}recordDigest> "{digest}" .\n'
     shapes = (f"<{record}> <{DCTERMS}conformsTo> <{SHAPES}{each.value}> .\n" for each in _TIERS[tier])
-    return "".join(sorted((issued, *shapes)))
+    return "".join(sorted((seen, stamp, *shapes)))
 
 
 def partner_iri(base_url: str, slug: str) -> str:
@@ -73,7 +78,10 @@ def source_lines(base_url: str, source: SourceRow) -> str:
 
 
 def run_lines(base_url: str, report: RunReport) -> str:
-    """A run as prov:Activity: its times, its source, its input and mapping as entities it used, its counts."""
+    """A run as prov:Activity: its times, its source, its input and mapping as entities it used, how it ended.
+
+    The counts are one literal: a node for each would be most of what an unbounded query shows (decision 15).
+    """
     iri = run_iri(base_url, report.run)
     node = f"<{iri}>"
     used = f"<{PROV}used>"
@@ -81,6 +89,8 @@ def run_lines(base_url: str, report: RunReport) -> str:
         *_types(node, f"{PROV}Activity"),
         (node, f"<{PROV}startedAtTime>", _time(report.started)),
         (node, used, f"<{source_iri(base_url, report.source)}>"),
+        (node, f"<{CRF}runState>", _literal(report.state.value)),
+        (node, f"<{CRF}counts>", _literal(" ".join(f"{key}={n}" for key, n in asdict(report.counts).items() if n))),
     ]
     if report.ended is not None:
         triples.append((node, f"<{PROV}endedAtTime>", _time(report.ended)))
@@ -92,19 +102,7 @@ def run_lines(base_url: str, report: RunReport) -> str:
         entity = f"<{iri}#mapping>"
         triples += [(node, used, entity), (entity, f"<{SCHEMA}version>", _literal(report.mapping_version))]
         triples += _types(entity, f"{PROV}Entity", f"{PROV}Plan")
-    for name, value in asdict(report.counts).items():
-        triples += _count(iri, name, value)
     return to_lines(triples)
-
-
-def _count(run: str, name: str, value: int) -> list[Triple]:
-    entity = f"<{run}#count-{name}>"
-    return [
-        (f"<{run}>", f"<{SCHEMA}additionalProperty>", entity),
-        *_types(entity, f"{SCHEMA}PropertyValue"),
-        (entity, f"<{SCHEMA}name>", _literal(name)),
-        (entity, f"<{SCHEMA}value>", f'"{value}"^^<{_XSD}integer>'),
-    ]
 
 
 def _types(node: Term, *classes: str) -> list[Triple]:

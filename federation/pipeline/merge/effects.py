@@ -172,7 +172,8 @@ class Workshop:
             first_seen = batch.applied if state is None else state.first_seen
             effects.states.append(_live_state(item, batch, first_seen, pids[record.iri]))
             is_fresh = _is_fresh(state)
-            (effects.fresh if is_fresh else effects.default).append(record_lines(record.iri, item.tier, first_seen))
+            lines = record_lines(record.iri, item.tier, first_seen, record.digest)
+            (effects.fresh if is_fresh else effects.default).append(lines)
             if state is None or state.state not in PRESENT:
                 effects.graphs.append(GraphWrite(record.iri, record.content, fresh=is_fresh))
                 effects.changes.append(NewChange(Action.CREATE, record.iri, record.digest, project))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from federation.linking import normal_form
 from federation.model import Term, Tier, Triple
+from federation.pipeline.shacl.terms import lexical
 
 RDF_TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 DCTERMS = "http://purl.org/dc/terms/"
@@ -66,7 +67,7 @@ def modified_of(record: str, content: str) -> str:
     opening = f"<{record}> {_MODIFIED} "
     for line in content.split("\n"):
         if line.startswith(opening):
-            return line[len(opening) :].split('"')[1]
+            return lexical(line[len(opening) : -2])
     return ""
 
 
@@ -76,7 +77,7 @@ def published_by_holder(content: str, name: str, url: str | None) -> bool:
     holders = {value for _, predicate, value in triples if predicate == _HOLDER}
     for subject, predicate, value in triples:
         if subject in holders:
-            if predicate == _NAME and _folded(value.split('"')[1]) == _folded(name):
+            if predicate == _NAME and _folded(lexical(value)) == _folded(name):
                 return True
             if predicate == _URL and url and normal_form(value[1:-1]) == normal_form(url):
                 return True

@@ -59,7 +59,7 @@ def _project(
         minted = ledger.identities.of_homes(state.record for state in group)
         yield from replaced_lines(base_url, (each.pid for each in minted.values()), pid)
     for state in present:
-        yield record_lines(state.record, Tier(state.tier), state.first_seen)
+        yield record_lines(state.record, Tier(state.tier), state.first_seen, state.digest)
 
 
 def _descriptions(ledger: Ledger, base_url: str) -> Iterator[str]:
