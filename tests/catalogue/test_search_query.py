@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,22 +64,6 @@ def test_a_strange_project_still_makes_a_document(words: Words) -> None:
     )
 
     assert document(iri, lines, words) == Document(id=iri, title='Un "mot"\n@fr', text="")
-
-
-def test_a_document_is_made_fast(words: Words) -> None:
-    """The bar is 60 microseconds on an idle machine; the test allows four times."""
-    iri, lines = lines_of("p1")
-
-    best = min(_timed(iri, lines, words) for _ in range(5))
-
-    assert best < 240e-6
-
-
-def _timed(iri: str, lines: str, words: Words) -> float:
-    start = time.perf_counter()
-    for _ in range(200):
-        document(iri, lines, words)
-    return (time.perf_counter() - start) / 200
 
 
 def test_the_partner_is_read_from_the_record_address() -> None:

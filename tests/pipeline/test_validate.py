@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 from pyoxigraph import RdfFormat, parse
@@ -237,8 +236,10 @@ def test_foreign_path_text_is_refused(text: str) -> None:
 )
 def test_wrong_shapes_are_refused_in_clear_words(shapes: str, words: str) -> None:
     """An ill-formed shapes file stops the start, and the message says where and what."""
-    with pytest.raises(ConfigError, match=f"(?s){words}"):
+    with pytest.raises(ConfigError, match=f"(?s){words}") as refused:
         compile_shapes({"s.ttl": PREFIXES + shapes})
+
+    assert refused.value.text["fr"] != refused.value.text["en"]
 
 
 def test_an_inverted_sequence_is_walked_from_its_end() -> None:
@@ -260,15 +261,13 @@ def test_results_of_anonymous_shapes_have_a_lasting_name() -> None:
     assert first[0].shape.startswith("<urn:carrefour:shape:")
 
 
-def test_a_validator_is_ready_in_half_a_second() -> None:
-    """All shapes and thesauri of the project compile fast enough for a worker process to start at once."""
+def test_all_shapes_of_the_project_are_compiled() -> None:
+    """None is left to the slow engine, which a worker process would have to load."""
     vocabulary = load()
-    background = list(parse_turtle("background.ttl", vocabulary.background()))
 
-    started = time.perf_counter()
-    validator = compile_shapes(vocabulary.shapes(), background)
+    validator = compile_shapes(vocabulary.shapes(), vocabulary.background())
 
-    assert time.perf_counter() - started < 0.5
+    assert validator.claimed_shapes
     assert not validator.fallback_shapes
 
 
