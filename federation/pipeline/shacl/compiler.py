@@ -52,12 +52,14 @@ class _Context:
         self.head = head
         self.shape = compiler.shape
 
-    def wrong(self, why: str) -> ConfigError:
-        """An error that names the shape at hand."""
-        name = self.head.name
+    def wrong(self, why: str, fr: str) -> ConfigError:
+        """An error that names the shape at hand; ``why`` and ``fr`` go on from its name."""
+        name = en_name = fr_name = self.head.name
         if self.node[0] == "_":
-            name = f"without an IRI, path {self.head.path}" if self.head.path else f"without an IRI ({name})"
-        return ConfigError(f"The shape {name} {why}.")
+            path = self.head.path
+            en_name = f"without an IRI, path {path}" if path else f"without an IRI ({name})"
+            fr_name = f"sans IRI, de chemin {path}," if path else f"sans IRI ({name})"
+        return ConfigError(f"The shape {en_name} {why}.", f"La forme {fr_name} {fr}.")
 
 
 class Compiler:
@@ -91,7 +93,10 @@ class Compiler:
 
     def _compile(self, node: Term) -> Shape:
         if node[0] == '"':
-            raise ConfigError(f"The shapes refer to a literal where a shape is expected: {node}")
+            raise ConfigError(
+                f"The shapes refer to a literal where a shape is expected: {node}",
+                f"Les formes renvoient à un littéral là où une forme est attendue : {node}",
+            )
         head = self._head(node)
         context = _Context(self, node, head)
         if self._deactivated(node):
@@ -119,11 +124,14 @@ class Compiler:
         parameters = [p for p in self.graph.properties(context.node) if p.startswith(f"<{SH}")]
         for parameter in parameters:
             if parameter in _NOT_EVALUATED:
-                raise context.wrong(f"uses {parameter}, which no engine here evaluates")
+                raise context.wrong(
+                    f"uses {parameter}, which no engine here evaluates",
+                    f"emploie {parameter}, qu'aucun moteur n'évalue ici",
+                )
             if parameter not in _BUILDERS and parameter not in _KNOWN:
                 raise UnclaimedError(f"the shape {context.head.name} uses {parameter}")
         if sh("ignoredProperties") in parameters and sh("closed") not in parameters:
-            raise context.wrong("has sh:ignoredProperties without sh:closed")
+            raise context.wrong("has sh:ignoredProperties without sh:closed", "a sh:ignoredProperties sans sh:closed")
         return [p for p in parameters if p in _BUILDERS]
 
     def _head(self, node: Term) -> ShapeHead:
@@ -132,14 +140,19 @@ class Compiler:
         paths = graph.values(node, sh("path"))
         severities = graph.values(node, sh("severity"))
         if len(paths) > 1 or len(severities) > 1:
-            raise ConfigError(f"The shape {name} has more than one sh:path or sh:severity.")
+            raise ConfigError(
+                f"The shape {name} has more than one sh:path or sh:severity.",
+                f"La forme {name} a plus d'un sh:path ou d'un sh:severity.",
+            )
         if paths and paths[0] == NIL:
-            raise ConfigError(f"The shape {name} has an empty sh:path.")
+            raise ConfigError(f"The shape {name} has an empty sh:path.", f"La forme {name} a un sh:path vide.")
         types = graph.values(node, TYPE)
         if not paths and sh("PropertyShape") in types:
-            raise ConfigError(f"The property shape {name} has no sh:path.")
+            raise ConfigError(
+                f"The property shape {name} has no sh:path.", f"La forme de propriété {name} n'a pas de sh:path."
+            )
         if paths and sh("NodeShape") in types:
-            raise ConfigError(f"The node shape {name} has a sh:path.")
+            raise ConfigError(f"The node shape {name} has a sh:path.", f"La forme de nœud {name} a un sh:path.")
         path = read_path(graph, paths[0]) if paths else None
         severity = severities[0] if severities else sh("Violation")
         return ShapeHead(name, path, severity, messages_of(graph, node))
@@ -147,7 +160,11 @@ class Compiler:
     def _deactivated(self, node: Term) -> bool:
         values = self.graph.values(node, sh("deactivated"))
         if len(values) > 1 or any(value[0] != '"' for value in values):
-            raise ConfigError(f"The shape {self.graph.name(node)} has a sh:deactivated that is not one boolean.")
+            name = self.graph.name(node)
+            raise ConfigError(
+                f"The shape {name} has a sh:deactivated that is not one boolean.",
+                f"La forme {name} a un sh:deactivated qui n'est pas un seul booléen.",
+            )
         return bool(values) and lexical(values[0]) in ("true", "1")
 
 

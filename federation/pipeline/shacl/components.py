@@ -44,8 +44,8 @@ class Context(Protocol):
     def shape(self, node: Term) -> Shape:
         """Compile another shape. Raises UnclaimedError."""
 
-    def wrong(self, why: str) -> ConfigError:
-        """An error that names the shape at hand."""
+    def wrong(self, why: str, fr: str) -> ConfigError:
+        """An error that names the shape at hand; ``why`` and ``fr`` go on from its name."""
 
 
 Builder = Callable[[Context, Sequence[Term]], Sequence[Check]]
@@ -66,7 +66,10 @@ def each(context: Context, component: str, test: Test) -> Check:
 def single(context: Context, name: str, values: Sequence[Term]) -> Term:
     """Take the only value of a parameter."""
     if len(values) != 1:
-        raise context.wrong(f"has several values of sh:{name}, where only one is allowed")
+        raise context.wrong(
+            f"has several values of sh:{name}, where only one is allowed",
+            f"a plusieurs valeurs de sh:{name}, alors qu'une seule est permise",
+        )
     return values[0]
 
 
@@ -75,7 +78,10 @@ def integer(context: Context, name: str, values: Sequence[Term]) -> int:
     value = single(context, name, values)
     text = lexical(value)
     if datatype(value) != iri(XSD + "integer") or not re.fullmatch(r"\+?[0-9]{1,18}", text):
-        raise context.wrong(f"has a value of sh:{name} that is not a natural number: {value}")
+        raise context.wrong(
+            f"has a value of sh:{name} that is not a natural number: {value}",
+            f"a une valeur de sh:{name} qui n'est pas un entier naturel : {value}",
+        )
     return int(text)
 
 
@@ -83,7 +89,10 @@ def boolean(context: Context, name: str, values: Sequence[Term]) -> bool:
     """Take the only value of a parameter as true or false; ``1`` is not ``true`` (W3C test uniqueLang-002)."""
     value = single(context, name, values)
     if datatype(value) != iri(XSD + "boolean"):
-        raise context.wrong(f"has a value of sh:{name} that is not true or false: {value}")
+        raise context.wrong(
+            f"has a value of sh:{name} that is not true or false: {value}",
+            f"a une valeur de sh:{name} qui n'est ni true ni false : {value}",
+        )
     return lexical(value) == "true"
 
 
@@ -122,7 +131,7 @@ _KINDS: Mapping[Term, str] = {
 def _node_kind(context: Context, values: Sequence[Term]) -> Sequence[Check]:
     kinds = _KINDS.get(single(context, "nodeKind", values))
     if kinds is None:
-        raise context.wrong(f"has an unknown sh:nodeKind: {values[0]}")
+        raise context.wrong(f"has an unknown sh:nodeKind: {values[0]}", f"a un sh:nodeKind inconnu : {values[0]}")
     return [each(context, "NodeKindConstraintComponent", lambda v: v[0] in kinds)]
 
 
@@ -130,7 +139,9 @@ def _count(name: str, fails: Callable[[int, int], bool]) -> Builder:
     def build(context: Context, values: Sequence[Term]) -> Sequence[Check]:
         limit = integer(context, name, values)
         if context.head.path is None:
-            raise context.wrong(f"is a node shape and cannot have sh:{name}")
+            raise context.wrong(
+                f"is a node shape and cannot have sh:{name}", f"est une forme de nœud et ne peut pas avoir sh:{name}"
+            )
         component = "MinCountConstraintComponent" if name == "minCount" else "MaxCountConstraintComponent"
         report = context.head.reporter(sh(component))
 
@@ -147,7 +158,9 @@ def _range(component: str, accept: Callable[[int], bool]) -> Builder:
     def build(context: Context, values: Sequence[Term]) -> Sequence[Check]:
         for bound in values:
             if not is_literal(bound):
-                raise context.wrong(f"has a bound that is not a literal: {bound}")
+                raise context.wrong(
+                    f"has a bound that is not a literal: {bound}", f"a une borne qui n'est pas un littéral : {bound}"
+                )
         return [each(context, component, bound_test(bound, accept)) for bound in values]
 
     return build
@@ -179,7 +192,10 @@ def _one_pattern(context: Context, pattern: str, flags: re.RegexFlag) -> Check:
     try:
         search = re.compile(pattern, flags).search
     except re.error as error:
-        raise context.wrong(f"has a sh:pattern that is not a regular expression ({error}): {pattern}") from error
+        raise context.wrong(
+            f"has a sh:pattern that is not a regular expression ({error}): {pattern}",
+            f"a un sh:pattern qui n'est pas une expression régulière ({error}) : {pattern}",
+        ) from error
     return each(context, "PatternConstraintComponent", lambda v: v[0] != "_" and search(lexical(v)) is not None)
 
 
@@ -199,7 +215,9 @@ def _unique_lang(context: Context, values: Sequence[Term]) -> Sequence[Check]:
     if not boolean(context, "uniqueLang", values):
         return []
     if context.head.path is None:
-        raise context.wrong("is a node shape and cannot have sh:uniqueLang")
+        raise context.wrong(
+            "is a node shape and cannot have sh:uniqueLang", "est une forme de nœud et ne peut pas avoir sh:uniqueLang"
+        )
     report = context.head.reporter(sh("UniqueLangConstraintComponent"))
 
     def run(_data: Data, focus: Term, values: Sequence[Term], out: list[Result]) -> None:
@@ -239,7 +257,10 @@ def _one_disjoint(context: Context, predicate: Term) -> Check:
 def _less(component: str, accept: Callable[[int], bool]) -> Builder:
     def build(context: Context, values: Sequence[Term]) -> Sequence[Check]:
         if context.head.path is None:
-            raise context.wrong("is a node shape and cannot compare its values with a property")
+            raise context.wrong(
+                "is a node shape and cannot compare its values with a property",
+                "est une forme de nœud et ne peut pas comparer ses valeurs à une propriété",
+            )
         return [_one_less(context, component, accept, predicate) for predicate in values]
 
     return build

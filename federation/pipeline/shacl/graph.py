@@ -66,7 +66,11 @@ class ShapesGraph:
         while head != NIL:
             first, rest = self.values(head, FIRST), self.values(head, REST)
             if len(first) != 1 or len(rest) != 1 or head in seen:
-                raise ConfigError(f"The shapes hold an RDF list that is broken: {self.name(head)}")
+                name = self.name(head)
+                raise ConfigError(
+                    f"The shapes hold an RDF list that is broken: {name}",
+                    f"Les formes contiennent une liste RDF brisée : {name}",
+                )
             seen.add(head)
             members.append(first[0])
             head = rest[0]

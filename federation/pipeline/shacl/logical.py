@@ -29,7 +29,10 @@ def _node(context: Context, values: Sequence[Term]) -> Sequence[Check]:
     shapes = [context.shape(node) for node in values]
     for shape in shapes:
         if shape.head.path is not None:
-            raise context.wrong(f"has a sh:node that is a property shape: {shape.name}")
+            raise context.wrong(
+                f"has a sh:node that is a property shape: {shape.name}",
+                f"a un sh:node qui est une forme de propriété : {shape.name}",
+            )
     return [_each(context, "NodeConstraintComponent", shape.conforms, shape.forward) for shape in shapes]
 
 
@@ -49,7 +52,7 @@ def _listed(component: str, accept: Callable[[Data, Term, Sequence[Conforms]], b
     def _one_list(context: Context, head: Term) -> Check:
         shapes = [context.shape(node) for node in context.graph.items(head)]
         if not shapes:
-            raise context.wrong("combines shapes through an empty list")
+            raise context.wrong("combines shapes through an empty list", "combine des formes par une liste vide")
         members = [shape.conforms for shape in shapes]
         forward = all(shape.forward for shape in shapes)
         return _each(context, component, lambda data, v: accept(data, v, members), forward)
@@ -73,7 +76,10 @@ def _property(context: Context, values: Sequence[Term]) -> Sequence[Check]:
     shapes = [context.shape(node) for node in values]
     for shape in shapes:
         if shape.head.path is None:
-            raise context.wrong(f"has a sh:property that is no property shape (it has no sh:path): {shape.name}")
+            raise context.wrong(
+                f"has a sh:property that is no property shape (it has no sh:path): {shape.name}",
+                f"a un sh:property qui n'est pas une forme de propriété (il n'a pas de sh:path) : {shape.name}",
+            )
     forward = all(shape.forward for shape in shapes)
     always = [shape.run for shape in shapes if shape.on_empty or shape.single is None]
     by_predicate: dict[Term, list[Callable[[Data, Term, list[Result]], None]]] = {}
@@ -101,7 +107,10 @@ def _qualified(context: Context, values: Sequence[Term]) -> Sequence[Check]:
     low = graph.values(context.node, sh("qualifiedMinCount"))
     high = graph.values(context.node, sh("qualifiedMaxCount"))
     if not low and not high:
-        raise context.wrong("has sh:qualifiedValueShape without sh:qualifiedMinCount or sh:qualifiedMaxCount")
+        raise context.wrong(
+            "has sh:qualifiedValueShape without sh:qualifiedMinCount or sh:qualifiedMaxCount",
+            "a sh:qualifiedValueShape sans sh:qualifiedMinCount ni sh:qualifiedMaxCount",
+        )
     at_least = integer(context, "qualifiedMinCount", low) if low else None
     at_most = integer(context, "qualifiedMaxCount", high) if high else None
     shape = context.shape(node)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from pyshacl.rdfutil.compare import compare_literal
 from rdflib import BNode, Literal, URIRef
@@ -33,6 +33,18 @@ _PYTHON_TYPES: dict[Term, type | tuple[type, ...]] = {
 }
 
 
+class _Comparable(Literal):
+    """A literal that says No where rdflib cannot tell whether it is at most another (a year), instead of TypeError.
+
+    pySHACL asks so for ``sh:lessThanOrEquals``; values that cannot be compared do not conform (SHACL section 4.5).
+    """
+
+    __slots__ = ()
+
+    def __le__(self, other: object) -> bool:
+        return super().__le__(other) is True
+
+
 def to_rdflib(term: Term) -> IdentifiedNode | Literal:
     """Turn a term into rdflib's object, lexical form untouched; blank node labels are kept."""
     if term[0] == "<":
@@ -47,8 +59,8 @@ def to_literal(term: Term) -> Literal:
     tag = language(term)
     kind = datatype_of(term)
     if tag or kind is None or kind == STRING:
-        return Literal(lexical(term), lang=tag, normalize=False)
-    return Literal(lexical(term), datatype=URIRef(lexical(kind)), normalize=False)
+        return _Comparable(lexical(term), lang=tag, normalize=False)
+    return _Comparable(lexical(term), datatype=URIRef(lexical(kind)), normalize=False)
 
 
 def well_typed(value: Term, datatype: Term) -> bool:
@@ -67,7 +79,7 @@ def order(value: Term, bound: Term) -> int | None:
         return None
     try:
         return int(compare_literal(mine, limit))  # type: ignore[no-untyped-call]
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError, InvalidOperation):  # the last: a decimal that is no number
         return None
 
 
@@ -84,7 +96,7 @@ def less_than(left: Term, right: Term, equal_counts: bool) -> bool:
         if bool(one < other):
             return True
         return equal_counts and bool(one.eq(other) if isinstance(one, Literal) else one == other)
-    except TypeError:  # SPARQL cannot compare them
+    except (TypeError, InvalidOperation):  # SPARQL cannot compare them
         return False
 
 

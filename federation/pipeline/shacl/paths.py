@@ -51,7 +51,10 @@ def read_path(graph: ShapesGraph, node: Term, depth: int = 0) -> Path:
     if node[0] == "<":
         return Path("iri", node)
     if node[0] == '"' or depth >= _MAX_DEPTH:
-        raise ConfigError(f"A sh:path in the shapes is not a property path, or is nested too deeply: {node}")
+        raise ConfigError(
+            f"A sh:path in the shapes is not a property path, or is nested too deeply: {node}",
+            f"Un sh:path des formes n'est pas un chemin de propriété, ou est trop imbriqué : {node}",
+        )
     if graph.values(node, FIRST):
         return Path("/", parts=_read_list(graph, node, depth))
     inverse = graph.values(node, sh("inversePath"))
@@ -64,13 +67,19 @@ def read_path(graph: ShapesGraph, node: Term, depth: int = 0) -> Path:
         repeated = graph.values(node, predicate)
         if repeated:
             return Path(kind, parts=(read_path(graph, repeated[0], depth + 1),))
-    raise ConfigError("A sh:path in the shapes is a blank node that describes no property path.")
+    raise ConfigError(
+        "A sh:path in the shapes is a blank node that describes no property path.",
+        "Un sh:path des formes est un nœud anonyme qui ne décrit aucun chemin de propriété.",
+    )
 
 
 def _read_list(graph: ShapesGraph, node: Term, depth: int) -> tuple[Path, ...]:
     parts = tuple(read_path(graph, item, depth + 1) for item in graph.items(node))
     if len(parts) < 2:
-        raise ConfigError("A sequence or an alternative in a sh:path needs two members or more.")
+        raise ConfigError(
+            "A sequence or an alternative in a sh:path needs two members or more.",
+            "Dans un sh:path, une suite ou une alternative a deux membres ou plus.",
+        )
     return parts
 
 

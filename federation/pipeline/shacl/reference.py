@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import InvalidOperation
 
 import pyshacl
 from rdflib import BNode, Graph, Literal, Node, URIRef
@@ -31,6 +32,10 @@ def _triples(properties: Mapping[Term, Properties]) -> Iterable[Triple]:
         for predicate, objects in pairs.items():
             for obj in objects:
                 yield subject, predicate, obj
+
+
+def _failed(why: str) -> ConfigError:
+    return ConfigError(f"pySHACL cannot evaluate the shapes: {why}", f"pySHACL ne peut pas évaluer les formes : {why}")
 
 
 class Reference:
@@ -102,9 +107,11 @@ class Reference:
                 self._data, shacl_graph=self._shapes, inplace=not self._advanced, advanced=self._advanced
             )
         except pyshacl.errors.ReportableRuntimeError as error:
-            raise ConfigError(f"pySHACL cannot evaluate the shapes: {error.message}") from error
+            raise _failed(error.message) from error
+        except (TypeError, InvalidOperation) as error:  # rdflib cannot compare two values, and pySHACL does not mind
+            raise _failed(str(error) or type(error).__name__) from error
         if not isinstance(report, Graph):
-            raise ConfigError(f"pySHACL cannot evaluate the shapes: {text}")
+            raise _failed(str(text))
         for node in report.objects(None, SH.result):
             yield self._result(report, node)
 
@@ -139,4 +146,7 @@ class Reference:
             return f"_:{node}"
         if isinstance(node, URIRef):
             return iri(str(node))
-        raise ConfigError("pySHACL gave a validation result that is not complete.")
+        raise ConfigError(
+            "pySHACL gave a validation result that is not complete.",
+            "pySHACL a donné un résultat de validation incomplet.",
+        )

@@ -88,3 +88,13 @@ def test_instants_compare_across_time_zones(value: str, bound: str, expected: bo
     kind = iri(XSD + "dateTime")
 
     assert bound_test(literal(bound, datatype=kind), lambda s: s >= 0)(literal(value, datatype=kind)) is expected
+
+
+@pytest.mark.parametrize("text", ["NaN", "sNaN"])
+def test_a_decimal_that_is_no_number_cannot_be_compared(text: str) -> None:
+    """Python reads NaN as a decimal and refuses to compare it; a partner's value must not stop the validation."""
+    value, one = literal(text, datatype=iri(XSD + "decimal")), literal("1", datatype=iri(XSD + "integer"))
+
+    assert not bound_test(one, lambda sign: sign <= 0)(value)
+    assert not less_than(value, one, lambda sign: sign <= 0)
+    assert not less_than(one, value, lambda sign: sign <= 0)
