@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -188,18 +187,3 @@ def test_the_modified_date_is_read_from_the_record_node_only() -> None:
 
     assert modified_of(iri, make_record(extra=(imitation,)).content) == ""
     assert modified_of(iri, make_record(modified="2024-05-01", extra=(imitation,)).content) == "2024-05-01"
-
-
-def test_one_record_merges_in_microseconds() -> None:
-    """Under 60 µs for about 30 triples (bound for a busy machine: 300)."""
-    one = view(make_record(words=60, extra=tuple(("<{iri}#project>", f"<{SCHEMA}k{n}>", '"v"') for n in range(14))))
-
-    best = min(_timed(one) for _ in range(20))
-
-    assert best < 300e-6
-
-
-def _timed(one: RecordView) -> float:
-    started = time.perf_counter()
-    merged_project(PROJECT, [one], SINGLE_VALUED)
-    return time.perf_counter() - started
