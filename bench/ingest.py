@@ -190,8 +190,8 @@ def _notes(workers: int, settings: Sequence[Setting], taken: Sequence[Taken]) ->
         for s, t in zip(settings, taken, strict=True)
     )
     return (
-        f"\nOurs shares mapping and validation among {workers} processes on the {os.cpu_count()} cores of this machine "
-        "while another thread writes; each peer is one process on one core. The ratio is by the clock; records per "
+        f"\nOurs maps and validates in {workers} worker processes beside the main one, which plans and writes, on the "
+        f"{os.cpu_count()} cores of this machine; each peer is one process on one core. The ratio is by the clock; records per "
         "second of processor time (of all processes together) compare without that. The first peer validates without "
         "the thesauri and without the record's own node, so it also reports faults that are none and stores all; the "
         "complete ones have both, as ours has. No peer cleans, merges, keeps a ledger or indexes.\n"
