@@ -191,10 +191,11 @@ def _notes(workers: int, settings: Sequence[Setting], taken: Sequence[Taken]) ->
     )
     return (
         f"\nOurs maps and validates in {workers} worker processes beside the main one, which plans and writes, on the "
-        f"{os.cpu_count()} cores of this machine; each peer is one process on one core. The ratio is by the clock; records per "
-        "second of processor time (of all processes together) compare without that. The first peer validates without "
-        "the thesauri and without the record's own node, so it also reports faults that are none and stores all; the "
-        "complete ones have both, as ours has. No peer cleans, merges, keeps a ledger or indexes.\n"
+        f"{os.cpu_count()} cores of this machine; each peer is one process on one core. The ratio is by the "
+        "clock; records per second of processor time (of all processes together) compare without that. The first peer "
+        "validates without the thesauri and without the record's own node, so it also "
+        "reports faults that are none and stores all; the complete ones have both, as ours has. No "
+        "peer cleans, merges, keeps a ledger or indexes.\n"
         f"\nOf the peers' time, reading (pyld, parsing), pySHACL, oxrdflib: {steps}.\n"
         "\nThe feed has no record to refuse, so the faults compared are advice (bench/validate.py plants others):\n"
     )
