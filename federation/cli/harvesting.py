@@ -45,7 +45,7 @@ def harvest_command(shell: Shell, sources: tuple[str, ...], as_json: bool) -> in
             if as_json:
                 click.echo(json.dumps(run_values(report), ensure_ascii=False))
             else:
-                click.echo(run_line(report, shell.lang))
+                click.echo(run_line(report, shell.lang, alone=False))
                 for line in finding_lines(report.findings, shell.lang, SHOWN):
                     click.echo(line)
     if not as_json:

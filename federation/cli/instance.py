@@ -97,13 +97,19 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     click.echo(shell.say(texts))
     signal.signal(signal.SIGTERM, _as_interrupted)
     try:
-        server.run()
+        server.run()  # ends by an interruption, and gives answers under way five seconds
     finally:
+        platform.close()  # ends the queries that still run, so that the threads that wait for them come to their end
+        server.task_dispatcher.shutdown()
         server.close()
 
 
 def _as_interrupted(_number: int, _frame: FrameType | None) -> None:
-    """A supervisor's stop is like Ctrl+C: answers under way are finished, and all is closed."""
+    """A supervisor's stop is like Ctrl+C: answers under way get a few seconds, and all is closed.
+
+    Asked again, it goes on closing: an interruption then would leave files to be tidied at the next start.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

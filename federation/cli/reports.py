@@ -30,14 +30,15 @@ MAX_VALUES = 6  # different values of one rule and field that are named
 SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 
 
-def run_line(report: RunReport, lang: str) -> str:
-    """One line: source, state, counts; and why it failed, unless a finding of the report says so in both languages."""
+def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
+    """One line: source, state, counts; and why it failed, unless the line is not ``alone``: a finding below says it."""
     state = STATES[lang].get(report.state.value, report.state.value)
     parts = [f"{report.source} : {state}" if lang == "fr" else f"{report.source}: {state}"]
     if report.counts.read or report.counts.missing:
         parts.append(count_line(report.counts, lang))
-    if report.message and not any(finding.message.get("en") == report.message for finding in report.findings):
-        parts.append(report.message)
+    told = next((finding for finding in report.findings if finding.message.get("en") == report.message), None)
+    if report.message and (alone or told is None):
+        parts.append(told.message.get(lang, report.message) if told else report.message)
     if report.state is RunState.FAILED:
         parts.append("ce qui est en ligne y reste" if lang == "fr" else "what is online stays")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from federation.ledger.database import Database
 from federation.ledger.schema import finding
@@ -48,10 +49,7 @@ class Findings:
             query = query.where(finding.c.rule == rule)
         with self._database.read() as tx:
             rows = tx.execute(query if limit is None else query.limit(limit)).all()
-        return [
-            Finding(rule=row.rule, severity=Severity(row.severity), record=row.record, count=row.times, **row.detail)
-            for row in rows
-        ]
+        return [_finding(row) for row in rows]
 
     def by_rule(self, run: str) -> dict[tuple[str, Severity], int]:
         """How often each rule was broken in a run, most frequent first."""
@@ -61,3 +59,14 @@ class Findings:
         with self._database.read() as tx:
             rows = tx.execute(query).all()
         return {(row[0], Severity(row[1])): row[2] for row in rows}
+
+
+def saying(run: str, english: str, tx: Connection) -> tuple[Finding, ...]:
+    """The last finding of a run whose English is that sentence; none if there is no such finding."""
+    same = finding.c.detail["message"]["en"].as_string() == english
+    query = select(finding).where(finding.c.run == run, same).order_by(finding.c.id.desc()).limit(1)
+    return tuple(_finding(row) for row in tx.execute(query))
+
+
+def _finding(row: Row[Any]) -> Finding:
+    return Finding(rule=row.rule, severity=Severity(row.severity), record=row.record, count=row.times, **row.detail)

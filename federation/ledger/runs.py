@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from federation.errors import DataFolderBusy
 from federation.ledger.database import Database
+from federation.ledger.findings import saying
 from federation.ledger.schema import journal, run
 from federation.ledger.times import from_text, to_text
 from federation.model import Counts, RunReport, RunState
@@ -94,13 +95,19 @@ class Runs:
         return None if row is None else _report(row)
 
     def last(self, source: str, states: Iterable[RunState] | None = None) -> RunReport | None:
-        """The latest run of a source, in one of ``states`` if given; without its findings."""
+        """The latest run of a source, in one of ``states`` if given.
+
+        Of its findings it has only the one that tells its ``message``, in both languages; none if it has no message.
+        """
         query = select(run).where(run.c.source == source)
         if states is not None:
             query = query.where(run.c.state.in_([state.value for state in states]))
         with self._database.read() as tx:
             row = tx.execute(query.order_by(run.c.started.desc(), run.c.id.desc()).limit(1)).one_or_none()
-        return None if row is None else _report(row)
+            if row is None:
+                return None
+            told = () if row.message is None else saying(row.id, row.message, tx)
+        return replace(_report(row), findings=told)
 
     def recent(self, limit: int = 50) -> list[RunReport]:
         """The latest runs of all sources, newest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -179,6 +180,21 @@ def test_four_is_a_failure(gardens: Path) -> None:
 
     assert result.code == 4
     assert "PDF" in result.said
+
+
+def test_the_reason_of_a_failure_is_told_in_the_language_of_the_call(gardens: Path) -> None:
+    """Later, too, when `status` reads it from the ledger; once only when it is told beside the findings."""
+    (gardens / "feeds" / "jardins.csv").write_bytes(b"%PDF-1.7 oops")
+    harvested = carrefour(gardens, "harvest", lang="fr").said
+
+    french, english = (carrefour(gardens, "status", lang=lang).said for lang in ("fr", "en"))
+    (told,) = status(gardens)["sources"]["jardins"]["findings"]
+
+    assert told["message"]["fr"] in french
+    assert told["message"]["en"] not in french
+    assert told["message"]["en"] in english
+    assert harvested.count(told["message"]["fr"]) == 1
+    assert told["message"]["en"] not in harvested
 
 
 def test_messages_follow_the_language(gardens: Path) -> None:
@@ -597,6 +613,44 @@ def test_a_server_ends_cleanly_when_a_supervisor_stops_it(served: Served) -> Non
     for child in children:
         assert select.select([child], [], [], 10)[0], "a worker outlives its server"
         os.close(child)
+
+
+def test_a_server_stopped_in_the_middle_of_a_query_leaves_nothing_open(gardens: Path, served: Served) -> None:
+    """A stop, asked for twice, does not wait for an endless query: its worker ends, and every file is closed."""
+    endless = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . FILTER(?a != ?g) }")
+    asking = threading.Thread(target=_ask_in_vain, args=(served, f"/sparql?query={endless}"), daemon=True)
+    asking.start()
+    while not any(_ticks(child) > 20 for child in _children(served.process.pid)):
+        served.get("/healthz")  # each answer gives the query a little time to be at work
+    children = [os.pidfd_open(child) for child in _children(served.process.pid)]
+
+    served.process.send_signal(signal.SIGTERM)
+    code, errors = served.end(signal.SIGTERM)
+    asking.join(SECONDS)
+
+    assert code == 0
+    assert "Traceback" not in errors
+    assert children
+    for child in children:
+        assert select.select([child], [], [], 10)[0], "a worker outlives its server"
+        os.close(child)
+    assert not asking.is_alive()
+    assert list((gardens / "data" / "ledger").glob("*-wal")) == []  # SQLite's: its last user has closed it
+    assert carrefour(gardens, "rebuild").code == 0
+
+
+def _ask_in_vain(served: Served, path: str) -> None:
+    with contextlib.suppress(OSError):
+        served.get(path, "application/sparql-results+json")
+
+
+def _ticks(pid: int) -> int:
+    """Processor time that a process has used, in clock ticks; 0 if it has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def test_two_servers_cannot_share_a_port(gardens: Path, served: Served) -> None:
