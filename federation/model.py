@@ -7,6 +7,7 @@ section 4), a triple is three of them, a graph is its sorted lines. So equality,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,37 @@ Triple = tuple[Term, Term, Term]
 
 Text = Mapping[str, str]
 """A message by language tag: always ``fr`` and ``en``."""
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r"}  # these four, and nothing else, in the canonical form
+_SPECIAL = re.compile(r'["\\\n\r]')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _quoted(text: str) -> str:
+    if not text.isprintable() or '"' in text or "\\" in text:
+        text = _SPECIAL.sub(lambda match: _ESCAPES[match[0]], _SURROGATE.sub("\ufffd", text))
+    return f'"{text}"'
+
+
+def literal(text: str) -> Term:
+    """Write a plain string (``xsd:string``). A lone surrogate becomes U+FFFD."""
+    return _quoted(text)
+
+
+def text_literal(text: str, language: str) -> Term:
+    """Write a text with its language tag, in lower case."""
+    return f"{_quoted(text)}@{language.lower()}"
+
+
+def typed(lexical: str, datatype: str) -> Term:
+    """Write a typed literal; ``datatype`` is an IRI without brackets."""
+    return f"{_quoted(lexical)}^^<{datatype}>"
+
+
+def iri(address: str) -> Term:
+    """Write an IRI that has been cleaned or minted."""
+    return f"<{address}>"
 
 
 def to_lines(triples: Iterable[Triple]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from federation.model import literal, text_literal, typed
 from federation.pipeline.cleaning import (
     Problem,
     clean_boolean,
@@ -22,10 +23,7 @@ from federation.pipeline.cleaning import (
     clean_postcode,
     clean_text,
     iris,
-    literal,
     normal_address,
-    text_literal,
-    typed,
 )
 from federation.pipeline.cleaning.text import LONGEST, is_missing
 
@@ -342,7 +340,7 @@ def test_literals_are_canonical_and_read_back(text: str) -> None:
 
     assert terms == [f'"{escaped}"', f'"{escaped}"@fr', f'"{escaped}"^^<{decimal}>']
     lines = "".join(f"<http://a/s> <http://a/p> {term} .\n" for term in terms)
-    assert [quad.object.value for quad in ox.parse(lines, ox.RdfFormat.N_TRIPLES)] == [text] * 3  # type: ignore[union-attr]
+    assert [quad.object.value for quad in ox.parse(lines, ox.RdfFormat.N_TRIPLES)] == [text] * 3
 
 
 def test_a_lone_surrogate_becomes_a_replacement_character() -> None:

@@ -18,7 +18,6 @@ from federation.pipeline.cleaning.dates import Moment, clean_date
 from federation.pipeline.cleaning.iris import clean_iri, normal_address
 from federation.pipeline.cleaning.numbers import clean_boolean, clean_number, clean_point
 from federation.pipeline.cleaning.problems import Problem
-from federation.pipeline.cleaning.terms import iri, literal, text_literal, typed
 from federation.pipeline.cleaning.text import clean_line, clean_text, is_missing
 
 __all__ = [
@@ -37,10 +36,6 @@ __all__ = [
     "clean_point",
     "clean_postcode",
     "clean_text",
-    "iri",
     "is_missing",
-    "literal",
     "normal_address",
-    "text_literal",
-    "typed",
 ]

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from federation.pipeline.cleaning import Problem, iri, is_missing
+from federation.model import iri
+from federation.pipeline.cleaning import Problem, is_missing
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.effort import Effort
 from federation.pipeline.mapping.values import plain

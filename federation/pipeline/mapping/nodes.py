@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from federation.model import Openness
-from federation.pipeline.cleaning import Problem, clean_point, clean_postcode, is_missing, typed
+from federation.model import Openness, typed
+from federation.pipeline.cleaning import Problem, clean_point, clean_postcode, is_missing
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.effort import VALUES, Effort, first_values
 from federation.pipeline.mapping.identity import canonical, node_hash

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from federation.model import iri, literal, text_literal, typed
 from federation.pipeline.cleaning import (
     Problem,
     clean_boolean,
@@ -24,10 +25,6 @@ from federation.pipeline.cleaning import (
     clean_organisation,
     clean_postcode,
     clean_text,
-    iri,
-    literal,
-    text_literal,
-    typed,
 )
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.concepts import ConceptFinder, implied

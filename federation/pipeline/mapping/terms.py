@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from federation.model import Openness
-from federation.pipeline.cleaning import Problem, clean_line, iri, is_missing, literal, typed
+from federation.model import Openness, iri, literal, typed
+from federation.pipeline.cleaning import Problem, clean_line, is_missing
 from federation.pipeline.mapping.effort import VALUES, TooCostlyError
 from federation.pipeline.mapping.nodes import RDF_TYPE
 from federation.pipeline.mapping.scalars import XSD

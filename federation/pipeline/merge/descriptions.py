@@ -11,7 +11,7 @@ from datetime import datetime
 
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.ledger.times import to_seconds
-from federation.model import RunReport, Term, Tier, Triple, to_lines
+from federation.model import RunReport, Term, Tier, Triple, literal, text_literal, to_lines
 from federation.pipeline.merge.project import DCTERMS, PROV, RDF_TYPE
 
 SHAPES = "https://w3id.org/carrefour/shapes/"
@@ -57,7 +57,7 @@ def partner_lines(base_url: str, partner: PartnerRow) -> str:
     node = f"<{partner_iri(base_url, partner.slug)}>"
     triples = [
         *_types(node, f"{SCHEMA}Organization", "http://xmlns.com/foaf/0.1/Agent"),
-        (node, f"<{SCHEMA}name>", _literal(partner.name)),
+        (node, f"<{SCHEMA}name>", literal(partner.name)),
     ]
     if partner.url and _IRI.fullmatch(partner.url):
         triples.append((node, f"<{SCHEMA}url>", f"<{partner.url}>"))
@@ -69,7 +69,7 @@ def source_lines(base_url: str, source: SourceRow) -> str:
     node = f"<{source_iri(base_url, source.id)}>"
     triples = [
         *_types(node, "http://www.w3.org/ns/dcat#Dataset", "http://rdfs.org/ns/void#Dataset"),
-        (node, f"<{DCTERMS}title>", f"{_literal(source.name)}@{source.lang.lower()}"),
+        (node, f"<{DCTERMS}title>", text_literal(source.name, source.lang)),
         (node, f"<{DCTERMS}publisher>", f"<{partner_iri(base_url, source.partner)}>"),
     ]
     if source.licence and _IRI.fullmatch(source.licence):
@@ -89,18 +89,18 @@ def run_lines(base_url: str, report: RunReport) -> str:
         *_types(node, f"{PROV}Activity"),
         (node, f"<{PROV}startedAtTime>", _time(report.started)),
         (node, used, f"<{source_iri(base_url, report.source)}>"),
-        (node, f"<{CRF}runState>", _literal(report.state.value)),
-        (node, f"<{CRF}counts>", _literal(" ".join(f"{key}={n}" for key, n in asdict(report.counts).items() if n))),
+        (node, f"<{CRF}runState>", literal(report.state.value)),
+        (node, f"<{CRF}counts>", literal(" ".join(f"{key}={n}" for key, n in asdict(report.counts).items() if n))),
     ]
     if report.ended is not None:
         triples.append((node, f"<{PROV}endedAtTime>", _time(report.ended)))
     if report.input_sha256:
         entity = f"<{iri}#input>"
-        triples += [(node, used, entity), (entity, f"<{SCHEMA}sha256>", _literal(report.input_sha256))]
+        triples += [(node, used, entity), (entity, f"<{SCHEMA}sha256>", literal(report.input_sha256))]
         triples += _types(entity, f"{PROV}Entity")
     if report.mapping_version:
         entity = f"<{iri}#mapping>"
-        triples += [(node, used, entity), (entity, f"<{SCHEMA}version>", _literal(report.mapping_version))]
+        triples += [(node, used, entity), (entity, f"<{SCHEMA}version>", literal(report.mapping_version))]
         triples += _types(entity, f"{PROV}Entity", f"{PROV}Plan")
     return to_lines(triples)
 
@@ -111,9 +111,3 @@ def _types(node: Term, *classes: str) -> list[Triple]:
 
 def _time(at: datetime) -> Term:
     return f'"{to_seconds(at)}"^^<{_XSD}dateTime>'
-
-
-def _literal(text: str) -> Term:
-    """A string literal with the escapes of canonical N-Triples (RDF 1.1 N-Triples, section 4)."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return f'"{escaped}"'
