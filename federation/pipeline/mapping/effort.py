@@ -38,7 +38,7 @@ class TooCostlyError(Exception):
 class Effort:
     """What may still be spent on the row at hand. One for a mapper, renewed for every row."""
 
-    __slots__ = ("_left", "hints")
+    __slots__ = ("_left", "_spent", "hints")
 
     def __init__(self) -> None:
         self.renew()
@@ -46,13 +46,18 @@ class Effort:
     def renew(self) -> None:
         """Start a new row."""
         self._left = STEPS
+        self._spent: dict[str, int] = {}
         self.hints = HINTS
 
     def spend(self, steps: int, field: str) -> None:
-        """Take steps from what is left. Raises TooCostlyError naming ``field`` if there are not enough."""
+        """Take steps from what is left, for a path or a term of ours.
+
+        Raises TooCostlyError if there are not enough: it names the one that has taken most, not the last.
+        """
         self._left -= steps
+        self._spent[field] = self._spent.get(field, 0) + steps
         if self._left < 0:
-            raise TooCostlyError(field)
+            raise TooCostlyError(max(self._spent, key=self._spent.__getitem__))
 
     def weigh(self, value: Any, field: str) -> None:
         """Spend a value that was built: a step for each value in it, and for each 16 characters.

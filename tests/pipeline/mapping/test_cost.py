@@ -243,3 +243,13 @@ def test_an_id_that_never_varies_is_told_in_both_languages(mapper: MakeMapper) -
 
     assert "never varies" in refused.value.text["en"]
     assert "ne varie jamais" in refused.value.text["fr"]
+
+
+def test_the_field_that_took_most_is_named(mapper: MakeMapper) -> None:
+    """The field that happens to come last is not the one to put right."""
+    made = mapper(f'{NAME}keywords = "tags[*].n"\nurl = "links[0].href"\ndescription = "texts[0].fr"\n')
+    many = [{"n": str(number)} for number in range(STEPS - 5)]
+
+    outcome = one(made, ROW | {"tags": many, "links": [{"href": "a"}], "texts": [{"fr": "b"}]})
+
+    assert [(said.rule, said.field) for said in outcome.findings] == [("record-too-costly", "tags[*].n")]
