@@ -32,8 +32,9 @@ lint: .venv/dev
 	$(BIN)/lint-imports
 
 bench: .venv/dev
-	$(BIN)/python -m bench.ingest
-	$(BIN)/python -m bench.validate
+	-$(BIN)/python -m bench.ingest
+	-$(BIN)/python -m bench.validate
+	-$(BIN)/python -m bench.parts
 
 lock:
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for editable \
