@@ -129,7 +129,8 @@ class Record:
     ``iri`` names the record and its graph; ``content`` is that graph as canonical N-Triples lines and holds open data
     only; ``restricted`` holds the fields of other openness levels as plain values, for the ledger, keyed by our term.
     ``digest`` is the SHA-256 (hex) of ``content`` without ``prov:generatedAtTime`` and ``prov:wasGeneratedBy``.
-    ``raw_hash`` is the SHA-256 (hex) of the canonical JSON of the values the mapping read.
+    ``raw_hash`` is the SHA-256 (hex) of the canonical JSON of the values the mapping read; ``row_hash`` one of the
+    partner's whole row, which needs no mapping to be compared.
     ``claims`` are page and identity IRIs by which other records may name the same project (linking, exact rule).
     """
 
@@ -143,6 +144,7 @@ class Record:
     raw_hash: str
     claims: tuple[str, ...] = ()
     restricted: Mapping[str, Any] = field(default_factory=dict)
+    row_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class Outcome:
     excluded: str | None = None
     key: str | None = None
     raw_hash: str | None = None
+    row_hash: str = ""
 
 
 class Action(Enum):

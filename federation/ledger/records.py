@@ -44,6 +44,7 @@ class RecordState(NamedTuple):
     last_run: str
     page: str | None
     pid: str | None
+    row_hash: str = ""
 
 
 _COLUMNS = [record_state.c[name] for name in RecordState._fields]
@@ -97,6 +98,7 @@ class Records:
                 "b_record": state.record,
                 "state": state.state,
                 "raw_hash": state.raw_hash,
+                "row_hash": state.row_hash,
                 "mapping_version": state.mapping_version,
                 "last_run": state.last_run,
             }

@@ -92,6 +92,7 @@ record_state = Table(
     Column("source", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("raw_hash", String(64), nullable=False),
+    Column("row_hash", String(32), nullable=False, server_default=""),
     Column("mapping_version", String(64), nullable=False),
     Column("tier", String(16)),
     Column("state", String(16), nullable=False),

@@ -128,7 +128,7 @@ def _open(source: Source, shop: Workshop, started: datetime) -> _Run:
 
 def _planned(run: _Run, reading: Reading, columns: Columns, report: RunReport) -> Iterator[Planned]:
     known = {
-        key: state.raw_hash
+        key: (state.row_hash, state.raw_hash)
         for key, state in run.states.items()
         if state.state == RecordStatus.LIVE and state.mapping_version == run.source.version
     }
@@ -192,11 +192,14 @@ def _noted(run: _Run, planned: Planned) -> RecordState:
     """The state of a record whose graph stays as it is: held back, or live with the hashes of this run."""
     outcome = planned.outcome
     state = run.states[str(outcome.key if outcome.record is None else outcome.record.key)]
-    if planned.step is Step.HELD or outcome.record is None:
+    if planned.step is Step.HELD:
         return state._replace(state=RecordStatus.HELD, last_run=run.id)
+    if outcome.record is None:  # not even mapped: only what its mapping does not read has changed
+        return state._replace(row_hash=outcome.row_hash, last_run=run.id)
     return state._replace(
         state=RecordStatus.LIVE,
         raw_hash=outcome.record.raw_hash,
+        row_hash=outcome.record.row_hash,
         mapping_version=run.source.version,
         last_run=run.id,
     )

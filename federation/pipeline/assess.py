@@ -107,13 +107,13 @@ def assess(
     source: Source,
     base_url: str,
     stamp: RunStamp,
-    known: Mapping[str, str],
+    known: Mapping[str, tuple[str, str]],
     workers: int,
 ) -> Iterator[Outcome]:
     """Assess the rows of a feed, in their order but for records that need no work.
 
-    ``known`` gives the raw hash of live records by the partner's key: a record that still has it is not mapped again,
-    its outcome has neither record nor findings. ``workers`` processes at most (0: one per processor) share a large
+    ``known`` gives the hashes of live records, of the row and raw, by the partner's key: a record that still has either
+    is not mapped again, its outcome has neither record nor findings. ``workers`` processes at most (0: one per processor) share a large
     feed. Raises EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows share one id.
     """
     judge = Assessor(source, load(), base_url)
@@ -123,8 +123,8 @@ def assess(
         for item in judge.mapper.group(rows):
             if isinstance(item, Outcome):
                 yield item
-            elif item.key in known and (found := judge.mapper.raw_hash(item)) == known[item.key]:
-                yield Outcome(item.where, None, None, (), rows=item.size, key=item.key, raw_hash=found)
+            elif (same := _same(judge.mapper, item, known.get(item.key))) is not None:
+                yield same
             else:
                 todo.append(item)
                 if len(todo) == SMALL:
@@ -134,6 +134,18 @@ def assess(
             yield from pool.rest()
         else:
             yield from (judge(group, stamp) for group in todo)
+
+
+def _same(mapper: Mapper, group: Group, known: tuple[str, str] | None) -> Outcome | None:
+    """The outcome of a record that says what it said; None if it may say something else."""
+    if known is None:
+        return None
+    row_hash, raw_hash = known
+    if group.row_hash != row_hash and mapper.raw_hash(group) != raw_hash:
+        return None
+    return Outcome(
+        group.where, None, None, (), rows=group.size, key=group.key, raw_hash=raw_hash, row_hash=group.row_hash
+    )
 
 
 class _Pool:

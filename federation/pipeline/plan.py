@@ -25,6 +25,8 @@ class Known(Protocol):
     @property
     def raw_hash(self) -> str: ...
     @property
+    def row_hash(self) -> str: ...
+    @property
     def mapping_version(self) -> str: ...
     @property
     def tier(self) -> str | None: ...
@@ -125,8 +127,8 @@ class Planner:
             return Planned(outcome, Step.NEW)
         if known.digest != record.digest:
             return Planned(outcome, Step.CHANGED)
-        version = (known.raw_hash, known.mapping_version)
-        noted = known.state != "live" or version != (record.raw_hash, self._mapping_version)
+        version = (known.row_hash, known.raw_hash, known.mapping_version)
+        noted = known.state != "live" or version != (record.row_hash, record.raw_hash, self._mapping_version)
         return Planned(outcome, Step.UNCHANGED, known.tier != outcome.tier.value, noted)
 
     def _skip(self, outcome: Outcome, known: Known) -> Planned:
@@ -135,7 +137,8 @@ class Planner:
             return Planned(_refuse(outcome, _repeated(outcome, key)), Step.REJECTED)
         self._seen.add(key)
         self._accepted.add(key)
-        return Planned(replace(outcome, tier=Tier(known.tier)), Step.UNCHANGED)
+        noted = known.row_hash != outcome.row_hash
+        return Planned(replace(outcome, tier=Tier(known.tier)), Step.UNCHANGED, noted=noted)
 
     def _refused(self, outcome: Outcome, key: str | None, known: Known | None) -> Planned:
         if key is not None:

@@ -10,7 +10,7 @@ from federation.model import Outcome, RawRecord, Severity, Tier
 from federation.pipeline.assess import Assessor, assess
 from federation.pipeline.cleaning import clean_text
 from federation.pipeline.mapping import Mapper, RunStamp
-from federation.pipeline.sources import parse_source
+from federation.pipeline.sources import Source, parse_source
 from federation.vocabulary import load
 
 STAMP = RunStamp("https://c.example/runs/1", "2026-11-21T00:00:00Z")
@@ -70,12 +70,28 @@ def test_known_rows_are_not_mapped_again() -> None:
     """A row with the raw hash of its live record comes back without a record or a finding."""
     source = parse_source(SOURCE, "s.toml", load())
     first = list(assess(rows(3), source, "https://c.example", STAMP, {}, 1))
-    known = {str(outcome.key): str(outcome.raw_hash) for outcome in first}
+    known = {str(outcome.key): ("", str(outcome.raw_hash)) for outcome in first}
 
     again = list(assess(rows(3), source, "https://c.example", STAMP, known, 1))
 
     assert [(outcome.record, outcome.findings) for outcome in again] == [(None, ())] * 3
     assert [outcome.raw_hash for outcome in again] == [outcome.raw_hash for outcome in first]
+
+
+def test_a_row_that_has_not_changed_at_all_is_not_even_read() -> None:
+    """A row with the hash of the whole row it had comes back as it was, whatever the raw hash would be."""
+    source = parse_source(SOURCE, "s.toml", load())
+    known = {str(first.key): (first.record.row_hash, "r") for first in _first(source) if first.record is not None}
+
+    again = list(assess(rows(3), source, "https://c.example", STAMP, known, 1))
+
+    assert [(outcome.record, outcome.raw_hash, outcome.row_hash) for outcome in again] == [
+        (None, "r", row_hash) for row_hash, _ in known.values()
+    ]
+
+
+def _first(source: Source) -> list[Outcome]:
+    return list(assess(rows(3), source, "https://c.example", STAMP, {}, 1))
 
 
 def test_an_endless_text_is_left_out_with_a_finding() -> None:

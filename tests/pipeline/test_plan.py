@@ -19,6 +19,7 @@ class KnownState:
 
     digest: str
     raw_hash: str = "raw"
+    row_hash: str = ""
     mapping_version: str = "m1"
     tier: str | None = "full"
     state: str = "live"
@@ -74,6 +75,15 @@ def test_an_unchanged_record_may_still_need_a_note() -> None:
 
     assert notes == [True] * 4
     assert (retiered.step, retiered.retiered) == (Step.UNCHANGED, True)
+
+
+def test_a_row_of_other_bytes_and_same_meaning_is_noted() -> None:
+    """The record was not mapped again, and its new row hash is kept: next time not even its values are read."""
+    same = Outcome("ligne 1", None, None, (), key="1", raw_hash="raw", row_hash="new")
+
+    planned = Planner({"1": known(row_hash="old")}, "m1").step(same)
+
+    assert (planned.step, planned.noted) == (Step.UNCHANGED, True)
 
 
 def test_a_refused_record_holds_its_last_good_version() -> None:

@@ -40,13 +40,14 @@ NamedRow = Callable[[Row, str | None], str | None]
 class Group:
     """The rows of one record, in feed order. ``identifier`` is the partner's id in normal form, ``key`` its safe form.
 
-    ``copies`` counts further rows that say exactly the same.
+    ``copies`` counts further rows that say exactly the same. ``row_hash`` (hex) is of all that the rows say.
     """
 
     key: str
     identifier: str
     rows: tuple[RawRecord, ...]
     copies: int = 0
+    row_hash: str = ""
 
     @property
     def where(self) -> str:
@@ -156,7 +157,7 @@ class Sorter:
 
     def _single(self, named: Iterable[tuple[str, RawRecord] | Outcome]) -> Iterator[Group | Outcome]:
         """One row, one record. The first row waits until a second id proves that ids vary."""
-        seen: dict[str, tuple[bytes, str]] = {}
+        seen: dict[str, tuple[str, str]] = {}
         waiting: list[Group | Outcome] = []
         clashes = 0
         for item in named:
@@ -164,13 +165,13 @@ class Sorter:
                 waiting.append(item)
             else:
                 identifier, raw = item
-                mark = hashlib.blake2b(canonical(raw.row), digest_size=16).digest()
+                mark = _mark(canonical(raw.row))
                 if identifier in seen:
                     clashes += seen[identifier][0] != mark
                     waiting.append(self._again(identifier, raw, mark, seen[identifier]))
                 else:
                     seen[identifier] = (mark, raw.where)
-                    waiting.append(Group(record_key(identifier), identifier, (raw,)))
+                    waiting.append(Group(record_key(identifier), identifier, (raw,), 0, mark))
             if len(seen) > 1:
                 yield from waiting
                 waiting.clear()
@@ -178,7 +179,7 @@ class Sorter:
             self._refuse_constant(next(iter(seen)))
         yield from waiting
 
-    def _again(self, identifier: str, raw: RawRecord, mark: bytes, first: tuple[bytes, str]) -> Outcome:
+    def _again(self, identifier: str, raw: RawRecord, mark: str, first: tuple[str, str]) -> Outcome:
         key = record_key(identifier)
         if mark == first[0]:
             said = finding(Problem("row-repeated", identifier, first[1]), raw.where, self._id_field, "identifier", None)
@@ -201,7 +202,8 @@ class Sorter:
             self._refuse_constant(next(iter(groups)))
         for identifier, rows in groups.items():
             copies = sizes[identifier] - len(rows)
-            yield Group(record_key(identifier), identifier, tuple(rows.values()), copies)
+            mark = _mark(b"\n".join(sorted(rows)))
+            yield Group(record_key(identifier), identifier, tuple(rows.values()), copies, mark)
 
     def _names_differ(self, groups: dict[str, dict[bytes, RawRecord]]) -> bool:
         paths = self._source.fields.get("name")
@@ -225,6 +227,10 @@ class Sorter:
             "contenu diffère : un identifiant qui ne varie jamais ne nomme rien. Choisissez une autre colonne comme "
             "`id` dans [records].",
         )
+
+
+def _mark(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def namer(path: str, escape: bool, effort: Effort) -> NamedRow:

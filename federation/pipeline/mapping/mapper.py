@@ -130,6 +130,7 @@ class Mapper:
                 raw_hash=raw_hash,
                 claims=(*claims, *_origin(group.identifier, claims)),
                 restricted=sheet.restricted,
+                row_hash=group.row_hash,
             )
         sheet.close()
         return Outcome(

@@ -278,6 +278,7 @@ def _live_state(item: Item, batch: Batch, first_seen: str, pid: str) -> RecordSt
         source=record.source,
         digest=record.digest,
         raw_hash=record.raw_hash,
+        row_hash=record.row_hash,
         mapping_version=batch.mapping_version,
         tier=item.tier.value,
         state=RecordStatus.LIVE.value,
