@@ -113,8 +113,9 @@ def assess(
     """Assess the rows of a feed, in their order but for records that need no work.
 
     ``known`` gives the hashes of live records, of the row and raw, by the partner's key: a record that still has either
-    is not mapped again, its outcome has neither record nor findings. ``workers`` processes at most (0: one per processor) share a large
-    feed. Raises EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows share one id.
+    is not mapped again, its outcome has neither record nor findings. ``workers`` processes at most (0: one per
+    processor) share a large feed. Raises EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows
+    share one id.
     """
     judge = Assessor(source, load(), base_url)
     todo: deque[Group] = deque()
