@@ -32,7 +32,7 @@ from federation.pipeline.sources import Source, load_source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
 
-INDEXED_AT_ONCE = 5000  # projects: one commit of the index for several batches
+INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batches
 
 
 def _now() -> datetime:

@@ -78,7 +78,8 @@ class TantivySearch:
     Raises EngineUnavailable for a folder that holds something else, or that cannot be written.
     """
 
-    def __init__(self, folder: Path, threads: int = 0) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        # one thread of its own: more of them take turns with the store, and leave more pieces to merge
         self._folder = folder
         self._threads = threads
         self._analysis = Analysis()

@@ -21,6 +21,7 @@ from federation.model import Action, Counts, Finding, Outcome, RunReport, RunSta
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
 from federation.pipeline.check import check
+from federation.pipeline.collector import collect_young, collector_paused
 from federation.pipeline.fetch import Fetched
 from federation.pipeline.intake import obtain, open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
@@ -34,7 +35,7 @@ from federation.vocabulary import Vocabulary
 
 __all__ = ["Follower", "Preview", "Progress", "Workshop", "check", "harvest", "preview"]
 
-BATCH = 1000  # records per transaction: large enough to be fast, small enough to be soon visible and light in memory
+BATCH = 2500  # records per transaction: large enough to be fast, small enough to be soon visible and light in memory
 
 Follower = Callable[[AppliedBatch], None]
 """Told of each batch once it is durable (the search index)."""
@@ -71,6 +72,11 @@ def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
     A feed that cannot be fetched or read gives a failed run, and nothing is removed. Raises EngineUnavailable (the
     store or the ledger cannot be written) and DataFolderBusy (the source is being harvested by another process).
     """
+    with collector_paused():
+        return _harvest(source, shop, progress)
+
+
+def _harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
     started = shop.clock()
     run = _open(source, shop, started)
     report = RunReport(
@@ -169,6 +175,7 @@ def _write_all(run: _Run, batches: Iterator[list[Planned]], progress: Progress) 
         for batch in batches:
             if under_way is not None:
                 under_way.result()
+            collect_young()
             under_way = writer.submit(_apply, run, batch)
             progress("harvest", run.planner.counts(False).read, None)
         if under_way is not None:

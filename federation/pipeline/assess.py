@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -16,6 +17,7 @@ from pyoxigraph import RdfFormat, parse
 
 from federation.errors import EngineUnavailable
 from federation.model import Finding, Outcome, RawRecord, Severity
+from federation.pipeline.collector import collector_paused
 from federation.pipeline.mapping import Group, Mapper, RunStamp, compile_mapping
 from federation.pipeline.sources import Source
 from federation.pipeline.validate import Result, Validator, compile_shapes, tier, to_findings
@@ -208,6 +210,7 @@ def _prepare(source: Source, base_url: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     global _judge  # the one place where a worker process keeps what it compiled
     _judge = Assessor(source, load(), base_url)
+    gc.freeze()  # what was compiled stays: no collection need look at it
 
 
 def _end_with_parent() -> None:
@@ -219,4 +222,5 @@ def _end_with_parent() -> None:
 
 
 def _assess_chunk(chunk: list[Group], stamp: RunStamp) -> list[Outcome]:
-    return [_judge(group, stamp) for group in chunk]
+    with collector_paused():
+        return [_judge(group, stamp) for group in chunk]

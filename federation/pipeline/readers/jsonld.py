@@ -6,16 +6,15 @@ context that is not pinned.
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import orjson
 
 from federation.model import Finding, RawRecord
+from federation.pipeline.collector import collector_paused
 from federation.pipeline.readers.json_parser import as_json_text, parse_text, repeated_keys
 from federation.pipeline.readers.json_reader import row_problem, select
 from federation.pipeline.readers.jsonld_fast import EMPTY, CompiledContext, Declined, FastReader, TooDeep
@@ -55,7 +54,7 @@ def read_jsonld(body: bytes, options: ReadOptions) -> Reading:
     text = as_json_text(body, options, "JSON-LD")
     if not text.data:
         return Reading("json-ld", iter(()), text.findings)
-    with _collector_paused():
+    with collector_paused():
         try:
             work = _Work(options, text.findings)
             rows = work.rows(msgspec.Raw(text.data))
@@ -64,18 +63,6 @@ def read_jsonld(body: bytes, options: ReadOptions) -> Reading:
             work = _Work(options, text.findings)
             rows = work.rows(parse_text(text, "JSON-LD"))
     return Reading("json-ld", rows, text.findings)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the search for reference cycles: rows have none, and looking for them doubles the time of reading."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 class _Work:
