@@ -21,7 +21,7 @@ from federation.model import Action, Counts, Finding, Outcome, RunReport, RunSta
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
 from federation.pipeline.check import check
-from federation.pipeline.collector import collect_young, collector_paused
+from federation.pipeline.collector import collector_paused, tidy
 from federation.pipeline.fetch import Fetched
 from federation.pipeline.intake import obtain, open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
@@ -175,7 +175,7 @@ def _write_all(run: _Run, batches: Iterator[list[Planned]], progress: Progress) 
         for batch in batches:
             if under_way is not None:
                 under_way.result()
-            collect_young()
+            tidy()
             under_way = writer.submit(_apply, run, batch)
             progress("harvest", run.planner.counts(False).read, None)
         if under_way is not None:
