@@ -219,7 +219,7 @@ def _may_hold_a_secret(column: Column[object]) -> bool:
 
 def _secret(column: Column[object]) -> object:
     if isinstance(column.type, JSON):
-        return {"message": {"fr": SECRET, "en": SECRET}, "where": SECRET, "email": SECRET}
+        return {"message": {"fr": SECRET, "en": SECRET}, "where": SECRET, "field": SECRET, "value": SECRET}
     return SECRET.encode() if isinstance(column.type, LargeBinary) else SECRET
 
 
