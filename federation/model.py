@@ -116,10 +116,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One row of a feed as a reader found it: its address in the partner's words, and plain JSON-like values."""
+    """One row of a feed as a reader found it: its address in the partner's words, and plain JSON-like values.
+
+    ``deleted``: the feed says that this record is to be withdrawn; the row holds no more than what names it.
+    """
 
     where: str
     row: Mapping[str, Any]
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ class Outcome:
     """What became of one row: an accepted record with its tier, or none; the findings say why.
 
     ``excluded`` names why a row was left out on purpose (``[only]``, ``[except]``, foreign origin): no error.
+    ``closing``: the record of this key may not be public (any more), and why.
     """
 
     where: str
@@ -163,6 +168,7 @@ class Outcome:
     key: str | None = None
     raw_hash: str | None = None
     row_hash: str = ""
+    closing: Reason | None = None
 
 
 class Action(Enum):
@@ -189,12 +195,14 @@ class Change:
 
 
 class RunState(Enum):
-    """States of a run (design of harvesting; issue: plan, guard, apply)."""
+    """States of a run (harvesting design, section 7). ``HELD``: the guard withholds a part until a person agrees."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     UNCHANGED = "unchanged"
     SUCCEEDED = "succeeded"
     WITH_REJECTS = "with-rejects"
+    HELD = "held"
     INCOMPLETE = "incomplete"
     FAILED = "failed"
     ABANDONED = "abandoned"
@@ -221,11 +229,68 @@ class Counts:
     essential: int = 0
     basic: int = 0
     full: int = 0
+    withdrawn: int = 0
+
+
+class RunKind(Enum):
+    """What a run does: a feed's way from its server or from stored bytes, or putting back what another run changed."""
+
+    HARVEST = "harvest"
+    REPLAY = "replay"  # maps stored bytes again, without network
+    UNDO = "undo"
+    RETIRE = "retire"  # withdraws all records of a source
+
+
+class Reason(Enum):
+    """Why a record is withdrawn (harvesting design, section 8). Kept with its tombstone."""
+
+    ABSENT = "absent"  # not in the list any more, for long enough
+    EXPLICIT = "explicit"  # the feed says so
+    PARTNER = "partner"  # the partner confirmed, or closed its openness
+    PERSON = "person"  # somebody's request (GDPR): for good
+    LICENCE = "licence"
+    RETIRED = "retired"  # its source has left
+    UNDONE = "undone"  # the run that brought it was undone
+
+
+class Rule(Enum):
+    """Rules of the guard (harvesting design, section 7)."""
+
+    EMPTY = "empty"
+    SHRINK = "shrink"
+    EXPLICIT = "explicit"
+    CHANGE = "change"
+    REJECT = "reject"
+    GROWTH = "growth"
+    RE_IDENTIFIED = "re-identified"
+
+
+class Part(Enum):
+    """Parts of a plan that the guard may withhold."""
+
+    WITHDRAWALS = "withdrawals"  # for absence
+    DELETES = "deletes"  # that the feed asks for
+    CHANGES = "changes"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One rule of the guard that fired: its figure, the limit it passed, and the parts of the plan it withholds."""
+
+    rule: Rule
+    figure: int
+    limit: int
+    parts: frozenset[Part] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The account of one run of one source. ``input_sha256`` names the stored bytes it read."""
+    """The account of one run of one source. ``input_sha256`` names the stored bytes it read.
+
+    ``holds``: what the guard withheld. ``of``: the run that this one replays, resumes or undoes. ``live``: records of
+    the source that are online when it ends.
+    """
 
     run: str
     source: str
@@ -238,3 +303,7 @@ class RunReport:
     input_sha256: str | None = None
     mapping_version: str | None = None
     message: str | None = None
+    kind: RunKind = RunKind.HARVEST
+    of: str | None = None
+    holds: tuple[Hold, ...] = ()
+    live: int = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from federation.errors import EngineUnavailable, os_reason
+from federation.ledger.approvals import Approvals, Forgotten
 from federation.ledger.bodies import Bodies
 from federation.ledger.changes import Changes
 from federation.ledger.cursors import Cursors
@@ -22,6 +23,7 @@ from federation.ledger.identities import Identities
 from federation.ledger.journal import Journal
 from federation.ledger.migrate import upgrade
 from federation.ledger.records import Records
+from federation.ledger.revisions import Revisions
 from federation.ledger.runs import Runs
 from federation.ledger.sources import Sources
 
@@ -42,6 +44,9 @@ class Ledger:
         self.journal = Journal(database)
         self.cursors = Cursors(database)
         self.identities = Identities(database)
+        self.approvals = Approvals(database)
+        self.forgotten = Forgotten(database)
+        self.revisions = Revisions(database)
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """One durable transaction, to hand as ``tx`` to several methods. Raises EngineUnavailable."""

@@ -30,10 +30,10 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, run: str, payload: bytes) -> int:
-        """Durably note a batch as pending, in its own transaction, and return its number. Raises EngineUnavailable."""
+    def add(self, run: str, payload: bytes, tx: Connection | None = None) -> int:
+        """Note a batch as pending and return its number; durable with its transaction. Raises EngineUnavailable."""
         values = {"run": run, "state": _PENDING, "payload": zlib.compress(payload, 1)}
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             (batch,) = tx.execute(insert(journal), values).inserted_primary_key or (0,)
         return int(batch)
 

@@ -29,7 +29,11 @@ PRESENT = (RecordStatus.LIVE, RecordStatus.HELD, RecordStatus.MISSING)
 
 
 class RecordState(NamedTuple):
-    """One row of ``record_state``. ``pid`` is the one under which the record's project answers at present."""
+    """One row of ``record_state``. ``pid`` is the one under which the record's project answers at present.
+
+    ``misses``: whole lists in a row that did not have it, the first at ``missing_since``, the last counted at
+    ``missed_at``; ``reason`` and ``withdrawn_at`` are of its tombstone. Times are ledger times.
+    """
 
     record: str
     partner: str
@@ -45,6 +49,11 @@ class RecordState(NamedTuple):
     page: str | None
     pid: str | None
     row_hash: str = ""
+    misses: int = 0
+    missing_since: str | None = None
+    missed_at: str | None = None
+    reason: str | None = None
+    withdrawn_at: str | None = None
 
 
 _COLUMNS = [record_state.c[name] for name in RecordState._fields]

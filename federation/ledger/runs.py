@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from federation.errors import DataFolderBusy
@@ -15,9 +15,9 @@ from federation.ledger.database import Database
 from federation.ledger.findings import saying
 from federation.ledger.schema import journal, run
 from federation.ledger.times import from_text, to_text
-from federation.model import Counts, RunReport, RunState
+from federation.model import Counts, Hold, Part, Rule, RunKind, RunReport, RunState
 
-ENDED = tuple(state for state in RunState if state is not RunState.RUNNING)
+ENDED = tuple(state for state in RunState if state not in {RunState.RUNNING, RunState.QUEUED})
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -25,6 +25,23 @@ def ulid(now: datetime, randomness: bytes) -> str:
     """A ULID: 48 bits of milliseconds, 80 bits of ``randomness`` (10 bytes), Crockford base32, 26 characters."""
     number = int(now.timestamp() * 1000) << 80 | int.from_bytes(randomness[:10].rjust(10, b"\0"))
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a run: ``of`` names the run to replay or undo; ``options`` are plain values."""
+
+    kind: RunKind = RunKind.HARVEST
+    of: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Queued(NamedTuple):
+    """A run that waits for whoever writes."""
+
+    run: str
+    source: str
+    order: Order
 
 
 class Runs:
@@ -40,8 +57,9 @@ class Runs:
         partner: str,
         now: datetime,
         holder: int,
-        input_sha256: str | None = None,
         mapping_version: str | None = None,
+        kind: RunKind = RunKind.HARVEST,
+        of: str | None = None,
     ) -> str:
         """Open a run, held by process ``holder``, and return its ULID.
 
@@ -54,9 +72,10 @@ class Runs:
             "partner": partner,
             "state": RunState.RUNNING.value,
             "started": to_text(now),
-            "input_sha256": input_sha256,
             "mapping_version": mapping_version,
             "holder": holder,
+            "kind": kind.value,
+            "of": of,
         }
         try:
             with self._database.write() as tx:
@@ -64,6 +83,71 @@ class Runs:
         except IntegrityError as error:
             raise self._already_running(source) from error
         return name
+
+    def queue(self, source: str, partner: str, now: datetime, order: Order) -> str:
+        """Ask whoever writes to this instance for a run; return its ULID."""
+        name = ulid(now, self._randomness(10))
+        values = {
+            "id": name,
+            "source": source,
+            "partner": partner,
+            "state": RunState.QUEUED.value,
+            "started": to_text(now),
+            "kind": order.kind.value,
+            "of": order.of,
+            "options": dict(order.options),
+        }
+        with self._database.write() as tx:
+            tx.execute(insert(run), values)
+        return name
+
+    def queued(self) -> list[Queued]:
+        """The runs asked for, oldest first."""
+        query = select(run).where(run.c.state == RunState.QUEUED.value).order_by(run.c.id)
+        with self._database.read() as tx:
+            rows = tx.execute(query).all()
+        return [Queued(row.id, row.source, Order(RunKind(row.kind), row.of, row.options or {})) for row in rows]
+
+    def take(self, name: str, now: datetime, holder: int, mapping_version: str | None = None) -> None:
+        """Start a queued run.
+
+        Raises DataFolderBusy if its source has a running one, LookupError if it is not queued (any more).
+        """
+        waiting = (run.c.id == name, run.c.state == RunState.QUEUED.value)
+        values = {
+            "state": RunState.RUNNING.value,
+            "started": to_text(now),
+            "holder": holder,
+            "mapping_version": mapping_version,
+        }
+        try:
+            with self._database.write() as tx:
+                if not tx.execute(update(run).where(*waiting).values(values)).rowcount:
+                    raise LookupError(name)
+        except IntegrityError as error:
+            found = self.get(name)
+            raise self._already_running(found.source if found else name) from error
+
+    def note(self, name: str, input_sha256: str | None = None, progress: Mapping[str, Any] | None = None) -> None:
+        """Note what a running run reads, or how far it is (``stage``, ``done``, ``total``): for whoever watches."""
+        values: dict[str, Any] = {}
+        if input_sha256 is not None:
+            values["input_sha256"] = input_sha256
+        if progress is not None:
+            values["progress"] = dict(progress)
+        with self._database.write() as tx:
+            tx.execute(update(run).where(run.c.id == name).values(values))
+
+    def progress(self, name: str) -> Mapping[str, Any]:
+        """How far a running run is; empty if nothing is known."""
+        with self._database.read() as tx:
+            return dict(tx.scalar(select(run.c.progress).where(run.c.id == name)) or {})
+
+    def highest_live(self, source: str, since: datetime) -> int:
+        """The highest number of live records with which a run of a source has ended since then; 0 if none has."""
+        query = select(func.max(run.c.live)).where(run.c.source == source, run.c.ended >= to_text(since))
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
 
     def finish(self, report: RunReport, tx: Connection | None = None) -> None:
         """Write the account of a run. Its findings are kept apart (findings.py)."""
@@ -75,6 +159,17 @@ class Runs:
             "mapping_version": report.mapping_version,
             "message": report.message,
             "holder": None,
+            "holds": [
+                {
+                    "rule": hold.rule.value,
+                    "figure": hold.figure,
+                    "limit": hold.limit,
+                    "parts": sorted(part.value for part in hold.parts),
+                }
+                for hold in report.holds
+            ],
+            "live": report.live,
+            "progress": None,
         }
         with self._database.write(tx) as tx:
             tx.execute(update(run).where(run.c.id == report.run).values(values))
@@ -118,7 +213,9 @@ class Runs:
     def that_wrote(self) -> Iterator[RunReport]:
         """The ended runs that wrote to the public graph, oldest first."""
         wrote = select(journal.c.run).distinct()
-        query = select(run).where(run.c.id.in_(wrote), run.c.state != RunState.RUNNING.value).order_by(run.c.id)
+        query = (
+            select(run).where(run.c.id.in_(wrote), run.c.state.in_([state.value for state in ENDED])).order_by(run.c.id)
+        )
         with self._database.read() as tx:
             rows = tx.execute(query).all()
         yield from map(_report, rows)
@@ -146,4 +243,11 @@ def _report(row: Row[Any]) -> RunReport:
         input_sha256=row.input_sha256,
         mapping_version=row.mapping_version,
         message=row.message,
+        kind=RunKind(row.kind),
+        of=row.of,
+        holds=tuple(
+            Hold(Rule(hold["rule"]), hold["figure"], hold["limit"], frozenset(map(Part, hold["parts"])))
+            for hold in row.holds or ()
+        ),
+        live=row.live or 0,
     )

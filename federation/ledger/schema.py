@@ -57,6 +57,11 @@ source = Table(
     Column("lang", String(35), nullable=False),
     Column("first_run", String(26)),
     Column("last_run", String(26)),
+    Column("due", _TIME),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("note", Text),
+    Column("validators", JSON),
+    Column("full_at", _TIME),
 )
 
 run = Table(
@@ -73,6 +78,12 @@ run = Table(
     Column("mapping_version", String(64)),
     Column("message", Text),
     Column("holder", Integer),
+    Column("kind", String(16), nullable=False, server_default="harvest"),
+    Column("of", String(26)),
+    Column("holds", JSON),
+    Column("live", Integer),
+    Column("options", JSON),
+    Column("progress", JSON),
     Index("ix_run_source_started", "source", "started"),
     Index(
         "one_run",
@@ -93,6 +104,11 @@ record_state = Table(
     Column("digest", String(64), nullable=False),
     Column("raw_hash", String(64), nullable=False),
     Column("row_hash", String(32), nullable=False, server_default=""),
+    Column("misses", Integer, nullable=False, server_default="0"),
+    Column("missing_since", _TIME),
+    Column("missed_at", _TIME),
+    Column("reason", String(16)),
+    Column("withdrawn_at", _TIME),
     Column("mapping_version", String(64), nullable=False),
     Column("tier", String(16)),
     Column("state", String(16), nullable=False),
@@ -191,4 +207,113 @@ meta = Table(
     metadata,
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("run", String(26), nullable=False, index=True),
+    Column("source", String(64), nullable=False, index=True),
+    Column("made", _TIME, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("source", String(64), nullable=False, index=True),
+    Column("run", String(26), nullable=False),
+    Column("rule", String(16), nullable=False),
+    Column("ceiling", Integer, nullable=False),
+    Column("given", _TIME, nullable=False),
+    Column("until", _TIME, nullable=False),
+    Column("by", Text, nullable=False),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("at", _TIME, nullable=False),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("source", String(64), nullable=False, index=True),
+    Column("run", String(26), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("made", _TIME, nullable=False),
+    Column("sent", _TIME),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_try", _TIME),
+)
+
+quality = Table(
+    "quality",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("run", String(26), nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+trial = Table(
+    "trial",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("made", _TIME, nullable=False),
+    Column("until", _TIME, nullable=False),
+    Column("result", JSON, nullable=False),
+)
+
+candidacy = Table(
+    "candidacy",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("url", _IRI, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("made", _TIME, nullable=False),
+    Column("decided", _TIME),
+    Column("decided_by", Text),
+    Column("reason", Text),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("email", Text),
+    Column("made", _TIME, nullable=False),
+    Column("disabled", _TIME),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("account", ForeignKey("account.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", String(64), nullable=False),
+    Column("made", _TIME, nullable=False),
+    Column("seen", _TIME, nullable=False),
+    Column("until", _TIME, nullable=False),
+)
+
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("key", String(128), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("since", _TIME, nullable=False),
 )

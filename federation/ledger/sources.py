@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
@@ -23,7 +24,9 @@ class PartnerRow:
 @dataclass(frozen=True, slots=True)
 class SourceRow:
     """One feed of one partner. ``version`` counts the source files seen under this id; ``licence`` is an IRI,
-    ``lang`` the language of its texts.
+    ``lang`` the language of its texts. ``due``: ledger time from which it is to be harvested; ``failures`` in a row;
+    ``note``: why it is paused or was refused; ``validators``: what the server said that a conditional request repeats,
+    by address; ``full_at``: when it last was fetched whole, without condition.
     """
 
     id: str
@@ -37,6 +40,15 @@ class SourceRow:
     first_run: str | None = None
     last_run: str | None = None
     lang: str = "fr"
+    due: str | None = None
+    failures: int = 0
+    note: str | None = None
+    validators: Mapping[str, Any] | None = None
+    full_at: str | None = None
+
+
+_KEPT = ("first_run", "last_run", "due", "failures", "note", "validators", "full_at")
+"""What a source has lived through: declaring it again does not change that."""
 
 
 class Sources:
@@ -65,7 +77,7 @@ class Sources:
                 "state": what.state,
                 "lang": what.lang,
             }
-            tx.execute(self._database.upsert(source, keep=("first_run", "last_run")), values)
+            tx.execute(self._database.upsert(source, keep=(*_KEPT, "state")), values)
             stored = _one(tx, what.id)
         if stored is None:
             raise LookupError(what.id)
@@ -101,6 +113,29 @@ class Sources:
             tx.execute(update(source).where(source.c.id == source_id).values(last_run=run))
             first = source.c.first_run.is_(None)
             tx.execute(update(source).where(source.c.id == source_id, first).values(first_run=run))
+
+    def set_state(self, source_id: str, state: str, note: str | None = None) -> None:
+        """Put a source into a state (``live``, ``paused``, ``retired``), and say why."""
+        with self._database.write() as tx:
+            tx.execute(update(source).where(source.c.id == source_id).values(state=state, note=note))
+
+    def schedule(self, source_id: str, due: str | None, failures: int) -> None:
+        """Note when a source is to be harvested next, and how many of its runs in a row have failed."""
+        with self._database.write() as tx:
+            tx.execute(update(source).where(source.c.id == source_id).values(due=due, failures=failures))
+
+    def note_fetch(
+        self, source_id: str, validators: Mapping[str, Any], full_at: str | None, tx: Connection | None = None
+    ) -> None:
+        """Keep what conditional requests need; ``full_at`` only after a fetch without condition.
+
+        To be called when a run has ended well: a held or incomplete run must not keep the next from reading again.
+        """
+        values: dict[str, Any] = {"validators": dict(validators)}
+        if full_at is not None:
+            values["full_at"] = full_at
+        with self._database.write(tx) as tx:
+            tx.execute(update(source).where(source.c.id == source_id).values(values))
 
 
 def _one(tx: Connection, source_id: str) -> SourceRow | None:

@@ -214,7 +214,7 @@ def _noted(run: _Run, planned: Planned) -> RecordState:
 
 def _item(run: _Run, planned: Planned) -> Item | None:
     record, tier = planned.outcome.record, planned.outcome.tier
-    if planned.closed:
+    if planned.closing is not None:
         return removal(run.states[str(planned.outcome.key)])
     if record is None or tier is None:
         return None

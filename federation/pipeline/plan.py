@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
-from federation.model import Counts, Finding, Outcome, RunState, Severity, Tier
+from federation.model import Counts, Finding, Outcome, Part, Reason, RunState, Severity, Tier
 
 WHOLE = frozenset({RunState.SUCCEEDED, RunState.WITH_REJECTS})
 """The states of a run that has seen the whole list, so that silence on a record says something."""
 
 _IN_STORE = frozenset({"live", "held", "missing"})
-_CLOSING = frozenset({"licence-not-open", "access-unreadable"})  # refusals that no earlier version may outlive
 
 
 class Known(Protocol):
@@ -50,33 +49,55 @@ class Planned:
     """One row and what to do with it. ``outcome`` is the given one, with a finding added if planning refused it.
 
     ``retiered``: an unchanged record meets another tier than before. ``noted``: nothing to write in the graph, but
-    its state in the ledger is out of date (it came back, was accepted again, or its hashes are older). ``closed``: the
-    record may not be public any more, so what the store has of it is to be withdrawn.
+    its state in the ledger is out of date (it came back, was accepted again, or its hashes are older). ``closing``: the
+    record may not be public any more, and why; what the store has of it is to be withdrawn.
     """
 
     outcome: Outcome
     step: Step
     retiered: bool = False
     noted: bool = False
-    closed: bool = False
+    closing: Reason | None = None
+
+    @property
+    def part(self) -> Part | None:
+        """The part of the plan it belongs to, if the guard may withhold that. What a partner closes, it never may."""
+        if self.closing is not None:
+            return Part.DELETES if self.closing is Reason.EXPLICIT else None
+        return _PARTS.get(self.step)
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is to be written for it, in the store or in the ledger."""
+        return self.step in _PARTS or self.retiered or self.noted or self.closing is not None
+
+
+_PARTS = {Step.NEW: Part.NEW, Step.CHANGED: Part.CHANGES}
 
 
 class Planner:
     """Plans one run of one source, row by row, and keeps its account.
 
     ``states`` are the known records of the source by key; ``elsewhere`` the keys that other sources of the partner
-    own; ``mapping_version`` that of this run.
+    own; ``mapping_version`` that of this run; ``is_forgotten`` says of a key that a person asked for its record to be
+    removed for good.
     """
 
     def __init__(
-        self, states: Mapping[str, Known], mapping_version: str, elsewhere: Container[str] = frozenset()
+        self,
+        states: Mapping[str, Known],
+        mapping_version: str,
+        elsewhere: Container[str] = frozenset(),
+        is_forgotten: Callable[[str], bool] = lambda _key: False,
     ) -> None:
         self._states = states
         self._mapping_version = mapping_version
         self._elsewhere = elsewhere
+        self._is_forgotten = is_forgotten
         self._seen: set[str] = set()
         self._accepted: set[str] = set()
         self._tally: Counter[str] = Counter()
+        self.newly_held = 0
 
     def plan(self, outcomes: Iterable[Outcome]) -> Iterator[Planned]:
         """Plan rows as they come."""
@@ -84,7 +105,7 @@ class Planner:
 
     def step(self, outcome: Outcome) -> Planned:
         """Plan one row and count it."""
-        planned = self._closed(outcome) or self._decide(outcome)
+        planned = self._without(outcome) or self._closed(outcome) or self._decide(outcome)
         self._count(planned)
         return planned
 
@@ -96,16 +117,23 @@ class Planner:
         """The account so far; ``missing`` stays 0 unless the list was ``whole``."""
         return Counts(**self._tally, missing=len(self.missing()) if whole else 0)
 
+    def _without(self, outcome: Outcome) -> Planned | None:
+        """Leave out a record that a person asked to have removed for good; None for any other."""
+        if outcome.key is None or not self._is_forgotten(outcome.key):
+            return None
+        return Planned(replace(outcome, record=None, tier=None, excluded="forgotten", closing=None), Step.EXCLUDED)
+
     def _closed(self, outcome: Outcome) -> Planned | None:
         """Withdraw a record that its partner has closed; None if the row says no such thing."""
         key = outcome.key
-        if key is None or key in self._accepted or not _closes(outcome):
+        if key is None or key in self._accepted or outcome.closing is None:
             return None
         self._seen.add(key)
         self._accepted.add(key)  # no further row of this key opens it again
         known = self._states.get(key)
         step = Step.REJECTED if outcome.excluded is None else Step.EXCLUDED
-        return Planned(outcome, step, closed=known is not None and known.state in _IN_STORE)
+        present = known is not None and known.state in _IN_STORE
+        return Planned(outcome, step, closing=outcome.closing if present else None)
 
     def _decide(self, outcome: Outcome) -> Planned:
         record = outcome.record
@@ -145,10 +173,13 @@ class Planner:
             self._seen.add(key)
         if known is None or known.state not in _IN_STORE or key in self._accepted:
             return Planned(outcome, Step.REJECTED)
-        return Planned(outcome, Step.HELD, noted=known.state != "held")
+        newly = known.state != "held"
+        self.newly_held += newly
+        return Planned(outcome, Step.HELD, noted=newly)
 
     def _count(self, planned: Planned) -> None:
         outcome, step = planned.outcome, planned.step
+        self._tally["withdrawn"] += planned.closing is not None
         self._tally["read"] += outcome.rows
         self._tally["merged"] += outcome.rows - 1
         self._tally[step.value] += 1
@@ -160,13 +191,6 @@ class Planner:
 def _was_skipped(outcome: Outcome, known: Known) -> bool:
     """Say whether the row was not even mapped, for it still has the raw hash of its live record."""
     return known.state == "live" and not outcome.findings and outcome.raw_hash == known.raw_hash
-
-
-def _closes(outcome: Outcome) -> bool:
-    """Say whether a partner has closed a record: by its openness, or by its licence (harvesting design, section 9)."""
-    if outcome.excluded is not None:
-        return outcome.excluded.startswith("openness: ")
-    return outcome.record is None and any(finding.rule in _CLOSING for finding in outcome.findings)
 
 
 def end_state(counts: Counts, whole: bool) -> RunState:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import make_record
 
-from federation.model import Counts, Finding, Outcome, Severity, Tier
+from federation.model import Counts, Finding, Outcome, Part, Reason, Severity, Tier
 from federation.pipeline.plan import Planner, Step, imbalance
 
 
@@ -185,9 +185,10 @@ def test_an_account_that_does_not_balance_is_noticed() -> None:
 def closed(rule: str | None = None) -> Outcome:
     """A row whose partner closed it: by its licence or consent (``rule``), or by its openness."""
     if rule is None:
-        return Outcome("ligne 1", None, None, (), excluded="openness: private", key="1")
-    said = Finding(rule, Severity.VIOLATION, {"fr": "", "en": ""}, where="ligne 1")
-    return Outcome("ligne 1", None, None, (said,), key="1")
+        return Outcome("ligne 1", None, None, (), excluded="openness: commons", key="1", closing=Reason.PARTNER)
+    reason = Reason.LICENCE if rule == "licence-not-open" else Reason.PARTNER
+    said = Finding(rule, Severity.VIOLATION, {"fr": "", "en": ""})
+    return Outcome("ligne 1", None, None, (said,), key="1", closing=reason)
 
 
 @pytest.mark.parametrize("state", ["live", "held", "missing"])
@@ -197,7 +198,7 @@ def test_a_record_that_its_partner_closed_is_withdrawn(rule: str | None, state: 
     planner = Planner({"1": known(state=state)}, "m1")
     planned = planner.step(closed(rule))
 
-    assert planned.closed
+    assert planned.closing is not None
     assert planned.step is (Step.EXCLUDED if rule is None else Step.REJECTED)
     assert planner.missing() == []
     assert planner.step(accepted()).step is Step.REJECTED, "no further row of the key opens it again"
@@ -206,8 +207,8 @@ def test_a_record_that_its_partner_closed_is_withdrawn(rule: str | None, state: 
 
 def test_a_closed_record_that_is_not_public_needs_no_withdrawal() -> None:
     """Nothing of it is in the store."""
-    assert not Planner({}, "m1").step(closed()).closed
-    assert not Planner({"1": known(state="withdrawn")}, "m1").step(closed("licence-not-open")).closed
+    assert not Planner({}, "m1").step(closed()).closing
+    assert not Planner({"1": known(state="withdrawn")}, "m1").step(closed("licence-not-open")).closing
 
 
 def test_a_second_row_that_is_closed_does_not_withdraw_the_first() -> None:
@@ -215,4 +216,22 @@ def test_a_second_row_that_is_closed_does_not_withdraw_the_first() -> None:
     planner = Planner({"1": known()}, "m1")
     planner.step(accepted())
 
-    assert not planner.step(closed("licence-not-open")).closed
+    assert not planner.step(closed("licence-not-open")).closing
+
+
+def test_a_forgotten_record_never_comes_back() -> None:
+    """A person asked for its removal: the row is left out, whatever it says."""
+    planner = Planner({}, "m1", is_forgotten=lambda key: key == "1")
+
+    planned = planner.step(accepted())
+
+    assert (planned.step, planned.outcome.excluded, planned.outcome.record) == (Step.EXCLUDED, "forgotten", None)
+
+
+def test_what_the_feed_asks_to_delete_is_a_part_that_the_guard_may_withhold() -> None:
+    """An explicit delete is one; what a partner closes never is."""
+    asked = Outcome("ligne 1", None, None, (), excluded="deleted", key="1", closing=Reason.EXPLICIT)
+
+    parts = [Planner({"1": known()}, "m1").step(outcome).part for outcome in (asked, closed(), accepted(version=1))]
+
+    assert parts == [Part.DELETES, None, Part.CHANGES]

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from federation.errors import PartnerError
-from federation.model import Outcome, RawRecord
+from federation.model import Outcome, RawRecord, Reason
 from federation.pipeline.cleaning import Problem, is_missing
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
@@ -123,7 +123,7 @@ class Sorter:
         for raw in rows:
             self._effort.renew()
             try:
-                why = self._set_aside(raw.row)
+                why = None if raw.deleted else self._set_aside(raw.row)
                 identifier = None if why else self.identify(raw.row)
             except TooCostlyError as error:
                 said = finding(Problem("record-too-costly", error.field), raw.where, error.field, None, None)
@@ -134,6 +134,9 @@ class Sorter:
             elif identifier is None:
                 said = finding(Problem("id-missing", ""), raw.where, self._id_field, "identifier", None)
                 yield Outcome(raw.where, None, None, (said,))
+            elif raw.deleted:
+                key = record_key(identifier)
+                yield Outcome(raw.where, None, None, (), excluded="deleted", key=key, closing=Reason.EXPLICIT)
             else:
                 yield identifier, raw
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from federation.model import Finding, Openness, Outcome, RawRecord, Record
+from federation.model import Finding, Openness, Outcome, RawRecord, Reason, Record
 from federation.pipeline.cleaning import Problem, clean_iri, normal_address
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
 from federation.pipeline.mapping.grouping import Group, Sorter
@@ -142,6 +142,7 @@ class Mapper:
             excluded=excluded,
             key=group.key,
             raw_hash=raw_hash,
+            closing=None if made is not None else _closing(excluded, sheet.findings),
         )
 
     def _project(self, values: list[Any], sheet: Sheet, page: str) -> tuple[str, ...]:
@@ -221,6 +222,16 @@ def _scalar(plan: ScalarPlan, raw: Any, sheet: Sheet) -> list[str]:
     if sheet.problems:
         sheet.report(plan.key)
     return lines
+
+
+def _closing(excluded: str | None, findings: Iterable[Finding]) -> Reason | None:
+    """Why no version of the record may be public: what a partner has closed, no earlier version outlives."""
+    if excluded is not None:
+        return Reason.PARTNER
+    rules = {found.rule for found in findings}
+    if "licence-not-open" in rules:
+        return Reason.LICENCE
+    return Reason.PARTNER if "access-unreadable" in rules else None
 
 
 def _origin(identifier: str, claims: tuple[str, ...]) -> tuple[str, ...]:
