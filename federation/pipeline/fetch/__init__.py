@@ -13,7 +13,6 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -22,6 +21,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from federation.errors import ConfigError, os_reason
+from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.faults import (
     Fault,
     FetchFailed,
@@ -33,45 +33,12 @@ from federation.pipeline.fetch.faults import (
     too_large,
 )
 from federation.pipeline.fetch.inflate import PIECE, inflate
+from federation.pipeline.fetch.received import Fetched, FetchRequest
 from federation.pipeline.fetch.transport import Line, PrivateAddress, session
 
 _REDIRECTS = 5
 _REDIRECT_CODES = frozenset({301, 302, 303, 307, 308})
 _ACCEPT = "application/ld+json, application/geo+json, application/json, text/csv, */*;q=0.5"
-
-
-@dataclass(frozen=True, slots=True)
-class FetchRequest:
-    """What to fetch. ``url``: http, https, file, or an absolute path. ``max_bytes`` counts decoded bytes of the body,
-    ``max_seconds`` everything from the first connection to the last byte. ``params`` join the query of the first
-    address; ``headers`` go to no other host than the first."""
-
-    url: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    max_bytes: int = 20 * 1024 * 1024
-    max_seconds: float = 60.0
-    allow_private: bool = False
-    user_agent: str = "Carrefour"
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """One whole body, decoded. ``sha256`` is hex; ``status`` is 200 for a file, 304 only if a header asked for it.
-
-    ``moved_to``: the address a permanent redirect (301, 308) proposes instead of the one in the source file.
-    """
-
-    body: bytes
-    sha256: str
-    final_url: str
-    status: int
-    content_type: str | None = None
-    charset: str | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    length_proved: bool = True
-    moved_to: str | None = None
 
 
 def fetch(request: FetchRequest, clock: Callable[[], float] = time.monotonic) -> Fetched:
@@ -307,4 +274,4 @@ def _cause(error: BaseException) -> str:
     return str(_root(error))[:120]
 
 
-__all__ = ["Fault", "FetchFailed", "FetchRefused", "FetchRequest", "Fetched", "fetch", "next_hop", "shown"]
+__all__ = ["Delivery", "Fault", "FetchFailed", "FetchRefused", "FetchRequest", "Fetched", "fetch", "next_hop", "shown"]

@@ -1,0 +1,41 @@
+"""What one visit to a source brings home: one body, or the pages of a list. Must never look into a body."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from federation.model import Finding
+from federation.pipeline.fetch.received import Fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The bodies of one visit, in order, each whole.
+
+    ``whole``: nothing says that the list goes on, so that what is not in it is absent. ``unchanged``: the server says
+    that nothing has changed since the last visit (304 everywhere); then there may be no pages. ``conditional``: the
+    visit asked for what is new only, by condition or since a date. ``validators``: what the next conditional visit
+    repeats, by address (``etag``, ``last_modified``, and what a walk needs). ``total``: records that the server
+    announced. ``findings`` tell the partner about the visit itself (a page failed, a new address).
+    """
+
+    pages: tuple[Fetched, ...]
+    whole: bool = True
+    unchanged: bool = False
+    conditional: bool = False
+    validators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    total: int | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 (hex) of the one body; of several, that of their manifest."""
+        return self.pages[0].sha256 if len(self.pages) == 1 else hashlib.sha256(self.manifest()).hexdigest()
+
+    def manifest(self) -> bytes:
+        """The addresses and hashes of the pages as JSON: with the kept bodies, enough to read the visit again."""
+        return orjson.dumps([[page.final_url, page.sha256, page.content_type] for page in self.pages])
