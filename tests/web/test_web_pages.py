@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -17,6 +18,7 @@ from sample_commons import BASE, RUN, SCRIPT, make_platform
 
 import federation.web
 from federation.engines import Document
+from federation.pipeline.absence import Grace
 from federation.web import create_app
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -317,3 +319,20 @@ def test_the_language_link_keeps_the_search(client: FlaskClient) -> None:
     assert page.find(".//a[@class='tongue']").get("href") == "/en/projets?q=graines&theme=AGR"
     alternates = {link.get("hreflang"): link.get("href") for link in page.findall(".//link[@hreflang]")}
     assert alternates == {"fr": "/projets?q=graines&theme=AGR", "en": "/en/projets?q=graines&theme=AGR"}
+
+
+@pytest.mark.parametrize(
+    ("path", "times", "days", "formats"),
+    [
+        ("/contribuer", "après trois moissons", "sept jours", ("CSV", "XLSX", "GeoJSON", "RSS", "Atom", "schema.org")),
+        ("/en/contribuer", "after three whole harvests", "seven days", ("CSV", "XLSX", "RSS", "Atom", "schema.org")),
+    ],
+)
+def test_page_for_partners_tells_the_grace_and_the_formats(
+    client: FlaskClient, path: str, times: str, days: str, formats: tuple[str, ...]
+) -> None:
+    """What is promised of withdrawals is what absence counts: three runs, seven days."""
+    assert (Grace().misses, Grace().time) == (3, timedelta(days=7))
+    text = client.get(path).get_data(as_text=True)
+    assert times in text and days in text
+    assert all(name in text for name in formats)
