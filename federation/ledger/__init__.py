@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from federation.errors import EngineUnavailable, os_reason
 from federation.ledger.approvals import Approvals, Forgotten
 from federation.ledger.bodies import Bodies
+from federation.ledger.candidacies import Candidacies
 from federation.ledger.changes import Changes
 from federation.ledger.cursors import Cursors
 from federation.ledger.database import Database
@@ -26,6 +27,8 @@ from federation.ledger.records import Records
 from federation.ledger.revisions import Revisions
 from federation.ledger.runs import Runs
 from federation.ledger.sources import Sources
+from federation.ledger.throttles import Throttles
+from federation.ledger.trials import Trials
 
 __all__ = ["Ledger", "open_ledger"]
 
@@ -47,6 +50,9 @@ class Ledger:
         self.approvals = Approvals(database)
         self.forgotten = Forgotten(database)
         self.revisions = Revisions(database)
+        self.trials = Trials(database)
+        self.candidacies = Candidacies(database)
+        self.throttles = Throttles(database)
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """One durable transaction, to hand as ``tx`` to several methods. Raises EngineUnavailable."""
