@@ -35,13 +35,14 @@ class _Machine:
     seccomp: int
     socket: int
     denied: tuple[int, ...]
+    programs: tuple[int, ...]
 
 
-# denied: connect, bind, listen, accept, accept4, execve, execveat, ptrace, process_vm_readv, process_vm_writev,
-# io_uring_setup (which can open sockets past this filter).
+# denied: connect, bind, listen, accept, accept4, ptrace, process_vm_readv, process_vm_writev, io_uring_setup (which can
+# open sockets past this filter). programs: execve, execveat.
 _MACHINES = {
-    "x86_64": _Machine(0xC000003E, 317, 41, (42, 49, 50, 43, 288, 59, 322, 101, 310, 311, 425)),
-    "aarch64": _Machine(0xC00000B7, 277, 198, (203, 200, 201, 202, 242, 221, 281, 117, 270, 271, 425)),
+    "x86_64": _Machine(0xC000003E, 317, 41, (42, 49, 50, 43, 288, 101, 310, 311, 425), (59, 322)),
+    "aarch64": _Machine(0xC00000B7, 277, 198, (203, 200, 201, 202, 242, 117, 270, 271, 425), (221, 281)),
 }
 
 
@@ -53,9 +54,10 @@ class Confinement:
     reason: str = ""
 
 
-def confine(files: int = 1024) -> Confinement:
+def confine(files: int = 1024, programs: bool = False) -> Confinement:
     """Deny network, new programs, core dumps and more than ``files`` open files to this process and its threads.
 
+    With ``programs`` it may still start programs, which then have no network either.
     Network is denied by seccomp on Linux (x86-64, aarch64), also without privileges; elsewhere the answer says that
     it is not. Sockets that are already open stay usable.
     """
@@ -63,7 +65,7 @@ def confine(files: int = 1024) -> Confinement:
     allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(allowed, soft) if soft > 0 else allowed, allowed))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return _deny_network()
+    return _deny_network(programs)
 
 
 def die_with_parent(parent: int) -> None:
@@ -125,14 +127,14 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _deny_network() -> Confinement:
+def _deny_network(programs: bool) -> Confinement:
     machine = _MACHINES.get(platform.machine())
     if not sys.platform.startswith("linux") or machine is None:
         return Confinement(False, f"no system call filter known for {sys.platform} on {platform.machine()}")
     libc = _libc()
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         return Confinement(False, f"PR_SET_NO_NEW_PRIVS refused (errno {ctypes.get_errno()})")
-    program = _program(machine)
+    program = _program(machine, programs)
     buffer = ctypes.create_string_buffer(program, len(program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer)))
     libc.syscall.restype = ctypes.c_long
@@ -147,14 +149,15 @@ def _deny_network() -> Confinement:
     return Confinement(True)
 
 
-def _program(machine: _Machine) -> bytes:
+def _program(machine: _Machine, programs: bool) -> bytes:
     """Classic BPF (seccomp(2)): foreign architectures and denied calls get EPERM; socket() makes AF_UNIX ones only."""
+    denied = machine.denied if programs else (*machine.denied, *machine.programs)
     steps: list[tuple[int, str, str, int]] = [
         (_LD_WORD, "", "", _OFFSET_ARCH),
         (_JUMP_EQUAL, "", "deny", machine.arch),
         (_LD_WORD, "", "", _OFFSET_NUMBER),
         (_JUMP_GREATER_EQUAL, "deny", "", _X32_BIT),
-        *((_JUMP_EQUAL, "deny", "", number) for number in machine.denied),
+        *((_JUMP_EQUAL, "deny", "", number) for number in denied),
         (_JUMP_EQUAL, "", "allow", machine.socket),
         (_LD_WORD, "", "", _OFFSET_FIRST_ARGUMENT),
         (_JUMP_EQUAL, "allow", "deny", _AF_UNIX),
