@@ -1,4 +1,4 @@
-"""Requests of networks to join, and what became of them. Must never be reachable from public pages: they hold contacts."""
+"""Requests of networks to join, and what became of them. Must never reach public pages: they hold contacts."""
 
 from __future__ import annotations
 

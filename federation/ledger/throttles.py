@@ -33,7 +33,7 @@ class Throttles:
                 first = {"key": key, "count": 1, "since": to_text(now)}
                 tx.execute(self._database.upsert(throttle), first)
                 return None
-            if row.count >= limit:
-                return max(from_text(row.since) + window - now, timedelta(seconds=1))
+            if row[0] >= limit:
+                return max(from_text(row[1]) + window - now, timedelta(seconds=1))
             tx.execute(update(throttle).where(throttle.c.key == key).values(count=throttle.c.count + 1))
         return None
