@@ -23,10 +23,10 @@ from tantivy import Occur, Query
 from federation.engines import Document, SearchPage, SearchRequest
 from federation.engines.search_failures import busy, foreign, unusable
 from federation.engines.search_order import counted_for, draw, interleave
-from federation.engines.search_text import FACETS, Analysis, Clause, composed, exact_analyzer, stem_analyzer
+from federation.engines.search_text import FACETS, Analysis, Clause, composed, exact_analyzer, stemmed_analyzer
 
-LAYOUT = 1
-"""Version of the schema below; a folder with another one is rebuilt."""
+LAYOUT = 2
+"""Version of the schema below and of the analysis; a folder with another one is rebuilt."""
 
 STATE = "carrefour.json"  # {"layout": …, "seq": …}, written after each commit
 HEAP = 64_000_000  # bytes of the writer's buffer; below 15 MB per thread Tantivy refuses
@@ -115,7 +115,7 @@ class TantivySearch:
         return index
 
     def _registered(self, index: tantivy.Index) -> tantivy.Index:
-        index.register_tokenizer("fr_stem", stem_analyzer())
+        index.register_tokenizer("fr_stem", stemmed_analyzer())
         index.register_tokenizer("fr_exact", exact_analyzer())
         index.config_reader("manual")
         return index
@@ -189,7 +189,7 @@ class TantivySearch:
         }
         values: dict[str, Any] = {"id": document.id, "mark": _mark(document), **codes}
         for name, parts in texts.items():
-            values[f"{name}_stem"] = parts
+            values[f"{name}_stem"] = [" ".join(self._analysis.stems(part)) for part in parts]
             values[f"{name}_exact"] = parts
         return tantivy.Document.from_dict(values, self._schema)
 

@@ -37,6 +37,13 @@ _EMPTY = (
 EMPTY_WORDS = frozenset(_EMPTY.split())
 """Words too frequent to be required (folded). They stay in the index, so that phrases keep them."""
 
+_PLURAL = re.compile(r"(?<=[a-z0-9][a-z0-9][aeiou])s$|(?<=[a-z0-9][a-z0-9]u)x$")
+"""The end of a stem that Snowball takes for a part of the word: the s of "vélos" (after a, i, o, u), the x of "lieux".
+A stem is no word: "bois" loses its s, too, wherever it stands."""
+
+_IRREGULAR = {"traval": "travail"}
+"""What Snowball makes of a plural in -aux whose singular is not in -al."""
+
 _ITEM = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|«(?P<quoted>[^»]*)»?|(?P<word>[^\s"«»]+))')
 
 
@@ -69,8 +76,16 @@ def exact_analyzer() -> tantivy.TextAnalyzer:
 
 
 def stem_analyzer() -> tantivy.TextAnalyzer:
-    """The same after French stemming (Snowball), which needs the accents: "écoles" becomes "ecol"."""
+    """The same after French stemming (Snowball), which needs the accents: "écoles" becomes "ecol".
+
+    Only :meth:`Analysis.stems` gives what is indexed: it takes off the plurals that Snowball leaves.
+    """
     return _builder().filter(tantivy.Filter.stemmer("french")).filter(tantivy.Filter.ascii_fold()).build()
+
+
+def stemmed_analyzer() -> tantivy.TextAnalyzer:
+    """For a field that is given stems, one space between: no more is to be done."""
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
 
 
 class Analysis:
@@ -85,8 +100,8 @@ class Analysis:
         return tuple((token.position, token.text) for token in self.exact.pre_tokenize(composed(text)).tokens)
 
     def stems(self, text: str) -> tuple[str, ...]:
-        """Stemmed words in order; as many as :meth:`words`."""
-        return tuple(self.stem.analyze(composed(text)))
+        """Stemmed words in order; as many as :meth:`words`. "vélo" and "vélos", "lieu" and "lieux" have one stem."""
+        return tuple([_singular(stem) for stem in self.stem.analyze(composed(text))])
 
     def parse(self, query: str) -> tuple[Clause, ...]:
         """Read a search box: words (all required), ``"phrases"`` or ``« phrases »``, ``-word``.
@@ -113,6 +128,12 @@ class Analysis:
             shifted = tuple((position - first, word) for position, word in words)
             return [Clause(shifted, stems, True, excluded)]
         return [Clause(((0, word),), (stem,), False, excluded) for (_, word), stem in zip(words, stems, strict=True)]
+
+
+def _singular(stem: str) -> str:
+    if stem[-1] in "sx":
+        return _PLURAL.sub("", stem)
+    return _IRREGULAR.get(stem, stem)
 
 
 def _empty(clause: Clause) -> bool:

@@ -305,3 +305,38 @@ def test_tantivy_agrees_with_the_oracle(
         assert (one.total, one.facets, set(one.ids)) == (other.total, other.facets, set(other.ids))
         if not text:
             assert one.ids == other.ids
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("vélo", "vélos"),
+        ("lieu", "lieux"),
+        ("jeu", "jeux"),
+        ("tissu", "tissus"),
+        ("ami", "amis"),
+        ("local", "locaux"),
+        ("réseau", "réseaux"),
+        ("travail", "travaux"),
+        ("école", "écoles"),
+        ("villageois", "villageoise"),
+        ("eau", "eaux"),
+    ],
+)
+def test_singular_and_plural_find_each_other(index: SearchIndex, one: str, many: str) -> None:
+    """Short French words, too, in both directions, with and without accents; the form asked for comes first."""
+    index.update([project("singular", one), project("plural", many)], [], 1)
+
+    for asked in (one, one.replace("é", "e")):
+        assert names(index.search(SearchRequest(text=asked)).ids) == ["singular", "plural"]
+    for asked in (many, many.replace("é", "e")):
+        assert names(index.search(SearchRequest(text=asked)).ids) == ["plural", "singular"]
+
+
+def test_words_that_end_like_plurals_are_found_as_they_are(index: SearchIndex) -> None:
+    """A word that is no plural keeps being found, and short ones are not cut."""
+    index.update([project(word, word) for word in ("bois", "bus", "prix", "noix", "mois")], [], 1)
+
+    for word in ("bois", "bus", "prix", "noix", "mois"):
+        assert names(index.search(SearchRequest(text=word)).ids) == [word]
+    assert not index.search(SearchRequest(text="bu")).total

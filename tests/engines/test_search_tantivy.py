@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from federation.engines import Document, SearchRequest
-from federation.engines.search_tantivy import STATE, TantivySearch
+from federation.engines.search_tantivy import LAYOUT, STATE, TantivySearch
 from federation.errors import DataFolderBusy, EngineUnavailable
 
 ONE = Document(id="http://c.example/id/projet/a", title="Jardin", text="", partners=("avise",))
@@ -145,7 +145,7 @@ def test_an_unwritable_place_is_a_sentence(tmp_path: Path) -> None:
 def test_a_crash_between_commit_and_state_only_repeats_work(tmp_path: Path) -> None:
     """With an older change number than its content, the index takes the same batch again and stays equal."""
     filled(tmp_path / "s")
-    (tmp_path / "s" / STATE).write_text(json.dumps({"layout": 1, "seq": 3}), "utf-8")
+    (tmp_path / "s" / STATE).write_text(json.dumps({"layout": LAYOUT, "seq": 3}), "utf-8")
 
     again = TantivySearch(tmp_path / "s", threads=1)
     assert again.seq == 3
