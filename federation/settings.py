@@ -88,6 +88,13 @@ class Settings:
     fetch_private: bool = _setting(
         False, "Allow feeds on private and loopback addresses (for tests and intranets only)."
     )
+    worker: bool = _setting(
+        True, "Let `carrefour serve` harvest the sources that are due. `false`: only when asked, or `carrefour worker`."
+    )
+    fetch_threads: int = _setting(8, "Feeds that are fetched at the same time, never two of one host.")
+    timezone: str = _setting(
+        "Europe/Paris", "Time zone of the nightly slots (01:00 to 05:00), by its name in the IANA database."
+    )
     port: int = _setting(8000, "Port that `carrefour serve` listens on.")
     host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
 
