@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -47,23 +47,28 @@ class Assessor:
             return replace(mapped, record=None, findings=(*mapped.findings, _unwritable(mapped.where, problem)))
         results = self._validate(mapped.record.content)
         reached = tier(results)
-        found = [self._finding(result, mapped.where, mapped.record.iri) for result in results]
+        told = {finding.term for finding in mapped.findings if finding.term}
+        found = [self._finding(result, mapped.where, mapped.record.iri, told) for result in results]
         return replace(
-            mapped, record=mapped.record if reached else None, tier=reached, findings=(*mapped.findings, *found)
+            mapped,
+            record=mapped.record if reached else None,
+            tier=reached,
+            findings=(*mapped.findings, *(one for one in found if one)),
         )
 
-    def _finding(self, result: Result, where: str, record: str) -> Finding:
-        """Say a result in the partner's words.
+    def _finding(self, result: Result, where: str, record: str, told: Collection[str]) -> Finding | None:
+        """Say a result in the partner's words; None for a hint to add what is there but could not be read.
 
         A hint that a field is missing is the same for every record: it is made once, without a place, and the account
-        of the run counts it.
+        of the run counts it. ``told``: our terms of which the mapping has said something already.
         """
         if result.severity != INFO or result.value is not None:
-            return self._worded(result, where, record)
+            finding = self._worded(result, where, record)
+            return finding if _about(finding.term, told) else _empty(finding)
         key = (result.shape, result.component)
         if key not in self._hints:
             self._hints[key] = self._worded(result, "", None)
-        return self._hints[key]
+        return None if _about(self._hints[key].term, told) else self._hints[key]
 
     def _worded(self, result: Result, where: str, record: str | None) -> Finding:
         (finding,) = to_findings([result], self._names)
@@ -75,6 +80,19 @@ class Assessor:
             return None
         names = self.mapper.names
         return names.get(term) or next((names[key] for key in names if key.endswith(f".{term}")), None)
+
+
+def _about(term: str | None, told: Collection[str]) -> bool:
+    """Whether something was said of a term, or of a part of it."""
+    return term is not None and any(one == term or one.startswith(f"{term}.") for one in told)
+
+
+def _empty(finding: Finding) -> Finding:
+    """A required field of the partner's that holds nothing: say that first, not the rules for what it may hold."""
+    if finding.severity is not Severity.VIOLATION or not finding.field or not finding.rule.endswith(":minCount"):
+        return finding
+    said = {"fr": f"vide. {finding.message['fr']}", "en": f"empty. {finding.message['en']}"}
+    return replace(finding, message=said)
 
 
 def _unreadable(content: str) -> str | None:

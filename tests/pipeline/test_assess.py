@@ -100,3 +100,34 @@ def test_an_endless_text_is_left_out_with_a_finding() -> None:
 
     assert clean_text("a" * 100_001, problems) is None  # type: ignore[arg-type]
     assert [problem.rule for problem in problems] == ["text-too-long"]  # type: ignore[attr-defined]
+
+
+def told(row: dict[str, str], more: str) -> list[tuple[str, str]]:
+    """(rule, French message) of each finding about one row of a source with more fields."""
+    judge = Assessor(parse_source(SOURCE + more, "s.toml", load()), load(), "https://c.example")
+    (group,) = judge.mapper.group([RawRecord("ligne 2", {"id": "1", **row})])
+    return [(found.rule, found.message["fr"]) for found in judge(group, STAMP).findings]  # type: ignore[arg-type]
+
+
+def test_an_empty_required_column_is_called_empty() -> None:
+    """A name that is missing is told so first; one that is too short is told the rule alone."""
+    assert dict(told({"nom": ""}, ""))["shape:name:minCount"].startswith("vide. Sans nom, la fiche n'entre pas.")
+    assert dict(told({"nom": "ab"}, ""))["shape:name:minLength"].startswith("Sans nom")
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "rule", "hint"),
+    [
+        ("startDate", "31/02/2016", "date-unreadable", "shape:startDate:minCount"),
+        ("url", "pas une adresse", "iri-unreadable", "shape:url:minCount"),
+        ("image.contentUrl", "pas une adresse", "iri-unreadable", "shape:image:minCount"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_not_asked_for_as_if_missing(
+    entry: str, value: str, rule: str, hint: str
+) -> None:
+    """The fault is told alone; where nothing is given, the hint is."""
+    rules = [name for name, _ in told({"nom": "Projet", "x": value}, f'{entry} = "x"\n')]
+    assert rule in rules
+    assert hint not in rules
+    assert hint in [name for name, _ in told({"nom": "Projet", "x": ""}, f'{entry} = "x"\n')]
