@@ -85,6 +85,12 @@ class Settings:
     )
     fetch_bytes: int = _setting(20 * 1024 * 1024, "Decoded bytes of one feed, unless its source file says more.")
     fetch_seconds: float = _setting(60.0, "Total time for fetching one body, in seconds.")
+    fetch_pause: float = _setting(
+        1.0, "Least time between two requests to one host, in seconds; longer if the host is slow. Loopback: none."
+    )
+    fetch_visit_seconds: float = _setting(
+        3600.0, "Total time for one visit to a source with all its pages and waits, in seconds."
+    )
     fetch_private: bool = _setting(
         False, "Allow feeds on private and loopback addresses (for tests and intranets only)."
     )

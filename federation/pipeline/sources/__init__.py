@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from federation.pipeline.sources.load import PIPELINE_VERSION, load_source, parse_source
 from federation.pipeline.sources.schema import FORMATS
-from federation.pipeline.sources.source import Coverage, Crosswalk, Limits, Partner, Records, Request, Source
+from federation.pipeline.sources.source import Coverage, Crosswalk, Limits, Paging, Partner, Records, Request, Source
 
 __all__ = [
     "FORMATS",
@@ -15,6 +15,7 @@ __all__ = [
     "Coverage",
     "Crosswalk",
     "Limits",
+    "Paging",
     "Partner",
     "Records",
     "Request",

@@ -100,6 +100,7 @@ _VALUES: Mapping[str, str] = MappingProxyType(
         "string_pattern_mismatch": "cette valeur n'a pas la forme attendue ({pattern})",
         "slug": "« {value} » doit être fait de lettres minuscules, de chiffres et de tirets (64 au plus)",
         "long_path": "un chemin a au plus 200 caractères",
+        "one_way": "il faut exactement l'un de next, link, page, offset",
     }
 )
 """French for the types of pydantic's errors, and for our own (schema.py)."""

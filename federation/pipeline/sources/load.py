@@ -21,7 +21,16 @@ from federation.errors import ConfigError, os_reason, toml_fault
 from federation.model import Openness, Text
 from federation.pipeline.sources.faults import all_faults, nearest, say, value_fault
 from federation.pipeline.sources.schema import OPEN_TABLES, TABLES, PartnerTable, RecordsTable, SourceTable
-from federation.pipeline.sources.source import Coverage, Crosswalk, Limits, Partner, Records, Request, Source
+from federation.pipeline.sources.source import (
+    Coverage,
+    Crosswalk,
+    Limits,
+    Paging,
+    Partner,
+    Records,
+    Request,
+    Source,
+)
 from federation.pipeline.sources.terms import Terms
 from federation.pipeline.sources.toml_lines import key_lines, line_of
 from federation.vocabulary import Vocabulary
@@ -65,6 +74,7 @@ class _Reading:
         self.lines = key_lines(text)
         self.terms = Terms(vocabulary)
         self.faults: list[tuple[int, Text]] = []
+        self.paging: Paging | None = None
         self.hash = hashlib.sha256(f"{PIPELINE_VERSION}\n{vocabulary.version}\n{text}".encode())
 
     def fault(self, path: tuple[str, ...], message: Text) -> None:
@@ -78,9 +88,12 @@ class _Reading:
         """Check all, merge the profile, build the value."""
         self._known_tables()
         tables = self._with_profile()
-        found = {key: self._table(key, model, tables) for key, model in TABLES.items()}
+        found = {
+            key: self._table(key, model, tables) for key, model in TABLES.items() if key in tables or key != "paging"
+        }
         checked = _Open(self, tables)
         self.give_up()
+        self.paging = Paging(**paging.model_dump()) if (paging := found.get("paging")) else None
         source, partner, records, limits = (found[key] for key in ("source", "partner", "records", "limits"))
         if isinstance(source, SourceTable) and isinstance(partner, PartnerTable) and isinstance(records, RecordsTable):
             return self._built(source, partner, records, Limits(**limits.model_dump()) if limits else Limits(), checked)
@@ -161,6 +174,7 @@ class _Reading:
             limits=limits,
             request=checked.request,
             records=Records(**records.model_dump()),
+            paging=self.paging,
             fields=checked.fields,
             only=checked.only,
             excluded=checked.excluded,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
@@ -96,11 +96,30 @@ class RecordsTable(_Table):
     header: int = Field(1, ge=1, le=1000)
 
 
+class PagingTable(_Table):
+    """``[paging]``: how the list goes on after its first page. Exactly one of the first four keys."""
+
+    next: str | None = Field(None, min_length=1, max_length=200)
+    link: bool = False
+    page: str | None = Field(None, min_length=1, max_length=100)
+    offset: str | None = Field(None, min_length=1, max_length=100)
+    first: int = Field(1, ge=0, le=1)
+    total: str | None = Field(None, min_length=1, max_length=200)
+    total_header: str | None = Field(None, min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PagingTable:
+        if sum(bool(way) for way in (self.next, self.link, self.page, self.offset)) != 1:
+            raise PydanticCustomError("one_way", "exactly one of next, link, page, offset is expected")
+        return self
+
+
 TABLES: dict[str, type[BaseModel]] = {
     "source": SourceTable,
     "partner": PartnerTable,
     "records": RecordsTable,
     "limits": LimitsTable,
+    "paging": PagingTable,
 }
 """Tables with fixed keys."""
 

@@ -87,6 +87,23 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class Paging:
+    """``[paging]``: how the list goes on. One way of four: ``next`` (path of the next address in the body), ``link``
+    (HTTP Link header), ``page`` and ``offset`` (names of a parameter that counts pages from ``first``, or records).
+
+    ``total`` (path in the body) or ``total_header`` says how many records the server announces.
+    """
+
+    next: str | None = None
+    link: bool = False
+    page: str | None = None
+    offset: str | None = None
+    first: int = 1
+    total: str | None = None
+    total_header: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Crosswalk:
     """A partner's words for one of our terms. ``words`` maps theirs to ours; an empty tuple is known and meaningless.
 
@@ -124,6 +141,7 @@ class Source:
     limits: Limits = Limits()
     request: Request = field(default_factory=Request)
     records: Records = Records()
+    paging: Paging | None = None
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     excluded: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
