@@ -49,8 +49,8 @@ names of variables that hold its secrets.
 """
 
 
-def _setting(default: Any, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
+def _setting(default: Any, doc: str, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"doc": doc})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,14 @@ class Settings:
     timezone: str = _setting(
         "Europe/Paris", "Time zone of the nightly slots (01:00 to 05:00), by its name in the IANA database."
     )
+    smtp_host: str = _setting("", "Mail server that takes our letters to partners. Empty: no mail is sent.")
+    smtp_port: int = _setting(587, "Its port.")
+    smtp_user: str = _setting("", "User name for it. Empty: no login.")
+    smtp_password: str = _setting(
+        "", "Password for it. Better given by the environment than written in a file.", secret=True
+    )
+    smtp_starttls: bool = _setting(True, "Encrypt the connection to it (STARTTLS), and refuse to send otherwise.")
+    smtp_from: str = _setting("", "Address that our letters come from. Empty: the one of `contact`.")
     port: int = _setting(8000, "Port that `carrefour serve` listens on.")
     host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
 

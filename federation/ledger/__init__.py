@@ -13,7 +13,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from federation.errors import EngineUnavailable, os_reason
+from federation.ledger.accounts import Accounts
 from federation.ledger.approvals import Approvals, Forgotten
+from federation.ledger.attempts import Attempts
+from federation.ledger.audit import Audit
 from federation.ledger.bodies import Bodies
 from federation.ledger.candidacies import Candidacies
 from federation.ledger.changes import Changes
@@ -23,9 +26,13 @@ from federation.ledger.findings import Findings
 from federation.ledger.identities import Identities
 from federation.ledger.journal import Journal
 from federation.ledger.migrate import upgrade
+from federation.ledger.notices import Notices
+from federation.ledger.passages import Passages
+from federation.ledger.qualities import Qualities
 from federation.ledger.records import Records
 from federation.ledger.revisions import Revisions
 from federation.ledger.runs import Runs
+from federation.ledger.sessions import Sessions
 from federation.ledger.sources import Sources
 from federation.ledger.throttles import Throttles
 from federation.ledger.trials import Trials
@@ -50,6 +57,13 @@ class Ledger:
         self.approvals = Approvals(database)
         self.forgotten = Forgotten(database)
         self.revisions = Revisions(database)
+        self.accounts = Accounts(database, randomness)
+        self.sessions = Sessions(database, randomness)
+        self.attempts = Attempts(database)
+        self.audit = Audit(database, randomness)
+        self.notices = Notices(database)
+        self.passages = Passages(database)
+        self.qualities = Qualities(database)
         self.trials = Trials(database)
         self.candidacies = Candidacies(database)
         self.throttles = Throttles(database)

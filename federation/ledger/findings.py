@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from federation.ledger.database import Database
 from federation.ledger.schema import finding
 from federation.model import Finding, Severity
+
+AT_ONCE = 1000  # findings read in one statement, where all of them are wanted
 
 
 class Findings:
@@ -50,6 +52,30 @@ class Findings:
         with self._database.read() as tx:
             rows = tx.execute(query if limit is None else query.limit(limit)).all()
         return [_finding(row) for row in rows]
+
+    def each(self, run: str) -> Iterator[Finding]:
+        """Every finding of a run in the order they were made, read in parts: there may be very many."""
+        query = select(finding).where(finding.c.run == run).order_by(finding.c.id).limit(AT_ONCE)
+        after = 0
+        while True:
+            with self._database.read() as tx:
+                rows = tx.execute(query.where(finding.c.id > after)).all()
+            yield from map(_finding, rows)
+            if len(rows) < AT_ONCE:
+                return
+            after = rows[-1].id
+
+    def records(self, run: str, rules: Iterable[str] | None = None) -> list[str]:
+        """The records that a run says anything of, or that it says one of ``rules`` of."""
+        query = select(finding.c.record).where(finding.c.run == run, finding.c.record.is_not(None)).distinct()
+        if rules is not None:
+            query = query.where(finding.c.rule.in_(list(rules)))
+        with self._database.read() as tx:
+            return [str(record) for record in tx.scalars(query)]
+
+    def forget(self, record: str, tx: Connection) -> None:
+        """Remove everything ever said of a record: a person asked for it."""
+        tx.execute(delete(finding).where(finding.c.record == record))
 
     def by_rule(self, run: str) -> dict[tuple[str, Severity], int]:
         """How often each rule was broken in a run, most frequent first."""
