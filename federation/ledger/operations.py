@@ -1,0 +1,325 @@
+"""What operators look at and ask for: sources, runs, holds; harvest, approve, undo, replay, pause, resume.
+
+It only notes orders: whoever writes carries them out. Must never touch a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from federation.errors import CarrefourError
+from federation.ledger import Ledger
+from federation.ledger.audit import Act, AuditLine
+from federation.ledger.records import PRESENT, RecordState, RecordStatus
+from federation.ledger.runs import ENDED, Order
+from federation.ledger.schema import approval, record_state, run
+from federation.ledger.sources import SourceRow
+from federation.ledger.times import from_text
+from federation.model import Finding, Part, Rule, RunKind, RunReport, RunState, Severity
+
+APPROVED_FOR = timedelta(days=3)
+UNDOABLE_FOR = timedelta(days=90)  # as long as revisions are kept
+EXAMPLES = 5  # findings shown of each rule
+_STARTED = tuple(state for state in RunState if state is not RunState.QUEUED)
+
+
+class Refused(CarrefourError):
+    """An operator must act otherwise: what was asked for cannot be done, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source as operators see it.
+
+    ``schedule``: None if its source file cannot be read; ``live``: its records online; ``last``: its latest run;
+    ``waiting``: the runs ordered.
+    """
+
+    row: SourceRow
+    partner: str
+    schedule: str | None
+    live: int
+    last: RunReport | None
+    waiting: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Up to which figure somebody let a rule pass."""
+
+    rule: Rule
+    ceiling: int
+    by: str
+    given: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunSheet:
+    """A run with who asked for it, what was approved of it, and the later orders that concern it."""
+
+    report: RunReport
+    by: str | None
+    approvals: Sequence[Approval]
+    orders: Sequence[RunReport]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Findings of one rule: how many, and the first of them."""
+
+    rule: str
+    severity: Severity
+    count: int
+    examples: Sequence[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A held run whose withdrawals wait for a person: how many records, and the first of them."""
+
+    report: RunReport
+    total: int
+    records: Sequence[RecordState]
+
+
+class Operations:
+    """The ledger as operators use it. ``schedule`` gives the schedule of a source by id, as its source file says."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], schedule: Callable[[str], str | None]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._schedule = schedule
+
+    # -- looking
+
+    def sources(self) -> list[SourceState]:
+        """Every source, by id."""
+        present = record_state.c.state.in_([state.value for state in PRESENT])
+        query = select(record_state.c.source, func.count()).where(present).group_by(record_state.c.source)
+        with self._ledger.read() as tx:
+            live = dict(tx.execute(query).tuples())
+        names = {partner.slug: partner.name for partner in self._ledger.sources.partners()}
+        waiting: dict[str, list[str]] = {}
+        for queued in self._ledger.runs.queued():
+            waiting.setdefault(queued.source, []).append(queued.run)
+        return [
+            SourceState(
+                row,
+                names.get(row.partner, row.partner),
+                self._schedule(row.id),
+                live.get(row.id, 0),
+                self._ledger.runs.last(row.id, _STARTED),
+                waiting.get(row.id, ()),
+            )
+            for row in self._ledger.sources.all()
+        ]
+
+    def runs(
+        self, source: str | None = None, state: RunState | None = None, page: int = 1, size: int = 50
+    ) -> tuple[list[RunReport], int]:
+        """One page of runs, newest first, and how many there are; of a source, in a state, if they are named."""
+        wanted = [run.c.source == source] if source else []
+        wanted += [run.c.state == state.value] if state else []
+        query = select(run.c.id).where(*wanted).order_by(run.c.id.desc()).limit(size).offset((page - 1) * size)
+        with self._ledger.read() as tx:
+            total = tx.scalar(select(func.count()).select_from(run).where(*wanted)) or 0
+            names = list(tx.scalars(query))
+        return self._reports(names), total
+
+    def run(self, name: str) -> RunSheet | None:
+        """One run; None if there is none."""
+        report = self._ledger.runs.get(name)
+        if report is None:
+            return None
+        given = select(approval).where(approval.c.run == name).order_by(approval.c.id)
+        with self._ledger.read() as tx:
+            options: Mapping[str, Any] = tx.scalar(select(run.c.options).where(run.c.id == name)) or {}
+            rows = tx.execute(given).all()
+            orders = list(tx.scalars(select(run.c.id).where(run.c.of == name).order_by(run.c.id)))
+        approvals = [
+            Approval(Rule(row.rule), row.ceiling, row.by, from_text(row.given), from_text(row.until)) for row in rows
+        ]
+        return RunSheet(report, options.get("by"), approvals, self._reports(orders))
+
+    def findings(self, name: str) -> list[FindingGroup]:
+        """The findings of a run by rule, those that block first, then the most frequent."""
+        order = list(Severity)
+        groups = [
+            FindingGroup(rule, severity, count, self._ledger.findings.of_run(name, rule, EXAMPLES))
+            for (rule, severity), count in self._ledger.findings.by_rule(name).items()
+        ]
+        return sorted(groups, key=lambda group: (order.index(group.severity), -group.count, group.rule))
+
+    def progress(self, name: str) -> Mapping[str, Any]:
+        """How far a running run is (``stage``, ``done``, ``total``); empty if nothing is known."""
+        return self._ledger.runs.progress(name)
+
+    def queue(self) -> list[RunReport]:
+        """Runs under way or waiting for whoever writes, oldest first."""
+        states = [RunState.RUNNING.value, RunState.QUEUED.value]
+        with self._ledger.read() as tx:
+            names = list(tx.scalars(select(run.c.id).where(run.c.state.in_(states)).order_by(run.c.id)))
+        return self._reports(names)
+
+    def held(self) -> list[RunReport]:
+        """The sources' latest ended runs that the guard holds and nobody has approved yet, oldest first."""
+        lasts = [self._ledger.runs.last(row.id, ENDED) for row in self._ledger.sources.all()]
+        held = [report for report in lasts if report is not None and report.state is RunState.HELD]
+        now = self._clock()
+        return sorted((report for report in held if not self._approved(report, now)), key=lambda report: report.run)
+
+    def withheld(self, limit: int = 200) -> list[Withheld]:
+        """The held runs that would withdraw records, with the records that are missing from their feeds."""
+        return [
+            Withheld(report, *self._missing(report.source, limit))
+            for report in self.held()
+            if any({Part.WITHDRAWALS, Part.DELETES} & hold.parts for hold in report.holds)
+        ]
+
+    def audit(self, limit: int = 200) -> list[AuditLine]:
+        """What operators asked for, newest first."""
+        return self._ledger.audit.lines(limit)
+
+    # -- asking
+
+    def queue_harvest(self, source: str, by: str) -> str:
+        """Ask for a harvest of a source; the run that will do it. Raises LookupError (no such source), Refused."""
+        self._live(source)
+        name = self._order(source, Order(RunKind.HARVEST, None, {"by": by}))
+        self._note(by, Act.HARVEST, source, name)
+        return name
+
+    def approve(self, name: str, ceilings: Mapping[Rule, int], confirm_absent: bool, by: str) -> str:
+        """Let a held run pass up to these figures for three days, and ask for the harvest that then applies.
+
+        ``confirm_absent``: the partner has confirmed that what is missing is gone; it is withdrawn at once.
+        Raises LookupError (no such run), Refused (it is not held, a rule did not fire, a figure is negative).
+        """
+        report = self._report(name)
+        last = self._ledger.runs.last(report.source, ENDED)
+        if report.state is not RunState.HELD or last is None or last.run != name:
+            raise Refused(
+                "This run is not held, or a later one has taken its place: there is nothing to approve.",
+                "Cette moisson n'est pas retenue, ou une autre l'a remplacée : il n'y a rien à approuver.",
+            )
+        fired = {hold.rule for hold in report.holds}
+        if not ceilings or not set(ceilings) <= fired or min(ceilings.values()) < 0:
+            raise Refused(
+                "A figure of zero or more is needed for each rule that held the run, and for no other.",
+                "Il faut un nombre, zéro ou plus, pour chaque règle qui a retenu la moisson, et pour elle seule.",
+            )
+        self._live(report.source)
+        now = self._clock()
+        self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR)
+        ordered = self._order(report.source, Order(RunKind.HARVEST, None, _options(by, confirm_absent, name)))
+        figures = ", ".join(f"{rule.value}={ceiling}" for rule, ceiling in ceilings.items())
+        self._note(by, Act.APPROVE, report.source, name, figures + (", absent" if confirm_absent else ""))
+        return ordered
+
+    def undo(self, name: str, by: str) -> str:
+        """Ask that the graph be put back as it was before a run. Raises LookupError, Refused."""
+        report = self._report(name)
+        old = report.ended is None or report.ended < self._clock() - UNDOABLE_FOR
+        if old or report.state not in ENDED or report.kind is RunKind.UNDO:
+            raise Refused(
+                "This run cannot be undone: only what ended in the last 90 days can, and not an undoing itself.",
+                "Cette moisson ne peut pas être annulée : seules celles des 90 derniers jours le peuvent, et non une "
+                "annulation.",
+            )
+        return self._again(report, RunKind.UNDO, Act.UNDO, by)
+
+    def replay(self, name: str, by: str) -> str:
+        """Ask that the stored bytes of a run be mapped again. Raises LookupError, Refused."""
+        report = self._report(name)
+        if report.state not in ENDED or report.input_sha256 is None:
+            raise Refused(
+                "This run has kept no bytes that could be read again.",
+                "Cette moisson n'a gardé aucun contenu qui puisse être relu.",
+            )
+        return self._again(report, RunKind.REPLAY, Act.REPLAY, by)
+
+    def pause(self, source: str, reason: str, by: str) -> None:
+        """Stop harvesting a source; its records stay. Raises LookupError, Refused (retired, or no reason)."""
+        row = self._source(source)
+        if row.state != "live" or not reason.strip():
+            raise Refused(
+                "The source is not live, or no reason was given.",
+                "La source n'est pas en service, ou aucune raison n'a été donnée.",
+            )
+        self._ledger.sources.set_state(source, "paused", reason.strip())
+        self._note(by, Act.PAUSE, source, None, reason.strip())
+
+    def resume(self, source: str, by: str) -> None:
+        """Harvest a paused source again. Raises LookupError, Refused (it is not paused)."""
+        row = self._source(source)
+        if row.state != "paused":
+            raise Refused("The source is not paused.", "La source n'est pas en pause.")
+        self._ledger.sources.set_state(source, "live")
+        self._note(by, Act.RESUME, source, None)
+
+    # -- inside
+
+    def _reports(self, names: Sequence[str]) -> list[RunReport]:
+        found = (self._ledger.runs.get(name) for name in names)
+        return [report for report in found if report is not None]
+
+    def _report(self, name: str) -> RunReport:
+        report = self._ledger.runs.get(name)
+        if report is None:
+            raise LookupError(name)
+        return report
+
+    def _source(self, source: str) -> SourceRow:
+        row = self._ledger.sources.get(source)
+        if row is None:
+            raise LookupError(source)
+        return row
+
+    def _live(self, source: str) -> None:
+        if self._source(source).state != "live":
+            raise Refused(
+                "The source is paused or retired: resume it first.",
+                "La source est en pause ou retirée : reprenez-la d'abord.",
+            )
+
+    def _missing(self, source: str, limit: int) -> tuple[int, list[RecordState]]:
+        where = (record_state.c.source == source, record_state.c.state == RecordStatus.MISSING.value)
+        columns = [record_state.c[name] for name in RecordState._fields]
+        query = select(*columns).where(*where).order_by(record_state.c.missing_since, record_state.c.record)
+        with self._ledger.read() as tx:
+            total = tx.scalar(select(func.count()).select_from(record_state).where(*where)) or 0
+            return total, [RecordState._make(row) for row in tx.execute(query.limit(limit))]
+
+    def _approved(self, report: RunReport, now: datetime) -> bool:
+        query = select(func.count()).select_from(approval).where(approval.c.run == report.run)
+        with self._ledger.read() as tx:
+            given = tx.scalar(query) or 0
+        ceilings = self._ledger.approvals.ceilings(report.source, now)
+        return bool(given) and all(ceilings.get(hold.rule, -1) >= hold.figure for hold in report.holds)
+
+    def _again(self, report: RunReport, kind: RunKind, act: Act, by: str) -> str:
+        name = self._order(report.source, Order(kind, report.run, {"by": by}))
+        self._note(by, act, report.source, report.run)
+        return name
+
+    def _order(self, source: str, order: Order) -> str:
+        """Queue an order, unless the same one is waiting already."""
+        for queued in self._ledger.runs.queued():
+            same = (queued.order.kind, queued.order.of) == (order.kind, order.of)
+            if queued.source == source and same and set(order.options) <= set(queued.order.options):
+                return queued.run
+        return self._ledger.runs.queue(source, self._source(source).partner, self._clock(), order)
+
+    def _note(self, by: str, act: Act, source: str, about: str | None, detail: str = "") -> None:
+        self._ledger.audit.add(AuditLine(self._clock(), by, act, source, about, detail))
+
+
+def _options(by: str, confirm_absent: bool, held: str) -> dict[str, Any]:
+    """``approves`` names the held run; ``confirm_absent`` is there only if it is true."""
+    return {"by": by, "approves": held} | ({"confirm_absent": True} if confirm_absent else {})
