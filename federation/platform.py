@@ -23,6 +23,8 @@ from federation.engines.search_tantivy import TantivySearch
 from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
+from federation.ledger.gate import Gate
+from federation.ledger.operations import Operations
 from federation.ledger.runs import ENDED
 from federation.ledger.sources import SourceRow
 from federation.model import Action, Counts, Finding, RunReport
@@ -163,6 +165,9 @@ class Platform:
         self.vocabulary = vocabulary
         self.words = Words.of(vocabulary)
         self.ledger = RunBook(ledger)
+        self.accounts = ledger.accounts
+        self.gate = Gate(ledger.accounts, ledger.sessions, ledger.attempts, _now)
+        self.operations = Operations(ledger, _now, self._schedule)
         self._ledger = ledger
         self._store = settings.data_dir / "store"
 
@@ -223,6 +228,13 @@ class Platform:
                 f"Il n'y a pas de source « {name} » ({path} n'existe pas). Sources connues : {known or 'aucune'}.",
             )
         return load_source(path, self.vocabulary)
+
+    def _schedule(self, source: str) -> str | None:
+        """When a source is to be harvested, as its file says; None if the file cannot be read."""
+        try:
+            return self.source(source).schedule
+        except ConfigError:
+            return None
 
     def last_runs(self) -> dict[str, RunReport | None]:
         """The last run of every source the ledger knows, by source id."""

@@ -103,7 +103,7 @@ class Operations:
         present = record_state.c.state.in_([state.value for state in PRESENT])
         query = select(record_state.c.source, func.count()).where(present).group_by(record_state.c.source)
         with self._ledger.read() as tx:
-            live = dict(tx.execute(query).tuples())
+            live: dict[str, int] = dict(tx.execute(query).tuples())
         names = {partner.slug: partner.name for partner in self._ledger.sources.partners()}
         waiting: dict[str, list[str]] = {}
         for queued in self._ledger.runs.queued():

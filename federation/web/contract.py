@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from federation.engines import GraphReader, PublicQueries, SearchIndex
-from federation.model import RunReport
+from federation.ledger.audit import AuditLine
+from federation.ledger.gate import Login
+from federation.ledger.operations import FindingGroup, RunSheet, SourceState, Withheld
+from federation.ledger.sessions import Session
+from federation.model import Rule, RunReport, RunState
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -41,6 +45,73 @@ class RunBook(Protocol):
         """When a record or a project last changed, up to change ``seq``; None if nothing is known of it."""
 
 
+class Gate(Protocol):
+    """Logging in and out."""
+
+    def login(self, name: str, password: str, address: str) -> Login:
+        """Try to log in from a client's address."""
+
+    def session(self, token: str) -> Session | None:
+        """The session of a token, if it still holds."""
+
+    def logout(self, token: str) -> None:
+        """End a session."""
+
+
+class Operations(Protocol):
+    """What operators look at and ask for. Orders are noted; whoever writes carries them out.
+
+    Methods that name a run or a source raise LookupError if there is none, and Refused if it cannot be done.
+    """
+
+    def sources(self) -> Sequence[SourceState]:
+        """Every source, by id."""
+
+    def runs(
+        self, source: str | None = None, state: RunState | None = None, page: int = 1, size: int = 50
+    ) -> tuple[Sequence[RunReport], int]:
+        """One page of runs, newest first, and how many there are."""
+
+    def run(self, name: str) -> RunSheet | None:
+        """One run with what was asked and approved; None if there is none."""
+
+    def findings(self, name: str) -> Sequence[FindingGroup]:
+        """The findings of a run by rule, those that block first."""
+
+    def progress(self, name: str) -> Mapping[str, Any]:
+        """How far a running run is: ``stage``, ``done``, ``total``."""
+
+    def queue(self) -> Sequence[RunReport]:
+        """Runs under way or waiting, oldest first."""
+
+    def held(self) -> Sequence[RunReport]:
+        """Runs that wait for a person, oldest first."""
+
+    def withheld(self, limit: int = 200) -> Sequence[Withheld]:
+        """Runs that would withdraw records, with these records."""
+
+    def audit(self, limit: int = 200) -> Sequence[AuditLine]:
+        """What operators asked for, newest first."""
+
+    def queue_harvest(self, source: str, by: str) -> str:
+        """Ask for a harvest; the run that will do it."""
+
+    def approve(self, name: str, ceilings: Mapping[Rule, int], confirm_absent: bool, by: str) -> str:
+        """Let a held run pass up to these figures; the run that will apply."""
+
+    def undo(self, name: str, by: str) -> str:
+        """Ask that a run be undone; the run that will do it."""
+
+    def replay(self, name: str, by: str) -> str:
+        """Ask that stored bytes be mapped again; the run that will do it."""
+
+    def pause(self, source: str, reason: str, by: str) -> None:
+        """Stop harvesting a source."""
+
+    def resume(self, source: str, by: str) -> None:
+        """Harvest a paused source again."""
+
+
 class Platform(Protocol):
     """The composition root, as the web sees it. ``reader`` is asked anew for each request."""
 
@@ -56,3 +127,7 @@ class Platform(Protocol):
     def queries(self) -> PublicQueries: ...
     @property
     def ledger(self) -> RunBook: ...
+    @property
+    def gate(self) -> Gate: ...
+    @property
+    def operations(self) -> Operations: ...
