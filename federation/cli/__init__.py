@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from federation import __version__
+from federation.cli.accounts import account_group
 from federation.cli.harvesting import check_command, harvest_command, preview_command
 from federation.cli.instance import init_command, rebuild_command, serve_command
 from federation.cli.reading import export_command, query_command, status_command
@@ -89,6 +90,7 @@ for command in (
     serve_command,
     status_command,
     rebuild_command,
+    account_group,
 ):
     group.add_command(command)
 

@@ -41,6 +41,7 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "serve": (0, USAGE, FAILED),
         "status": (0, USAGE, FAILED),
         "rebuild": (0, USAGE, FAILED, BUSY),
+        "account": (0, USAGE, FAILED),
     }
 )
 """Exit codes that each command can end with."""
@@ -73,6 +74,12 @@ def _command(name: str, command: click.Command, context: click.Context) -> Itera
     yield f"## `carrefour {name}`\n\n```\n{usage}\n```\n"
     yield _text(command.help or "")
     yield from _options(command, context, "")
+    for part, child in command.commands.items() if isinstance(command, click.Group) else ():
+        inner = click.Context(child, context, info_name=part)
+        usage = " ".join([inner.command_path, *child.collect_usage_pieces(inner)])
+        yield f"```\n{usage}\n```\n"
+        yield _text(child.help or "")
+        yield from _options(child, inner, "")
     yield f"Exit codes: {', '.join(str(code) for code in EXITS[name])}.\n"
 
 
