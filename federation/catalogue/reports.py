@@ -1,0 +1,414 @@
+"""What a run found, as its partner should read it: grouped by cause, in the partner's own words, with what to do.
+
+Pure: findings in, plain values with both languages out. Must never show the public a value that is not open data:
+whoever publishes a finding takes it through :class:`Disclosure` first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from federation.model import Finding, Openness, RunKind, RunReport, RunState, Severity, Text
+
+EXAMPLES = 5  # rows shown of one cause
+WORDS = 200  # unknown words shown; the table has all
+SEVERITIES: Mapping[Severity, Text] = {
+    Severity.VIOLATION: {"fr": "Bloquant", "en": "Blocking"},
+    Severity.WARNING: {"fr": "À corriger", "en": "To correct"},
+    Severity.INFO: {"fr": "Conseil", "en": "Advice"},
+}
+UNKNOWN_WORD = ("unknown-word", "unknown-word-dropped")
+LICENCE_RULES = ("licence-missing", "licence-unreadable", "licence-not-open", "access-unreadable")
+"""Rules by which a record may not be public: nothing of it is shown."""
+
+_ABOUT_IDS = frozenset({"id-duplicate", "key-repeated", "key-owned-elsewhere", "row-repeated", "more-findings"})
+_NOT_SHOWN: Text = {
+    "fr": "une valeur ne convient pas. Ce champ n'est pas public : elle n'est pas montrée ici.",
+    "en": "a value is not right. This field is not public, so the value is not shown here.",
+}
+_ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s/?#»\"')]+)([/?#][^\s»\"')]*)?")
+_PATH = re.compile(r"(?<![\w/:.…])/(?:[^\s/»\"']+/)+[^\s»\"']*")
+_LEVELS = list(Openness)
+_RANK = {Severity.VIOLATION: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class Described(Protocol):
+    """What is needed of a field of the vocabulary."""
+
+    @property
+    def openness(self) -> Openness: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What of the findings of a source anybody may read.
+
+    ``fields``: the vocabulary's, by term. ``levels``: the source's own levels by term; None if they cannot be known
+    (its file is gone), then no value is shown. ``source``: the level of the source as a whole. ``closed``: records
+    that are not public: nothing that would name or quote them is shown. ``all``: for operators, who see everything.
+    """
+
+    fields: Mapping[str, Described] = field(default_factory=dict)
+    levels: Mapping[str, Openness] | None = None
+    source: Openness = Openness.OPENDATA
+    closed: Container[str] = frozenset()
+    all: bool = False
+
+    def __call__(self, finding: Finding) -> Finding:
+        """Give the finding as it may be shown: whole, or without its value."""
+        if self.all:
+            return finding
+        if self._is_open(finding):
+            return finding if finding.record or finding.term else replace(finding, message=_without_paths(finding))
+        record = None if finding.record is not None and finding.record in self.closed else finding.record
+        quoted = finding.value is not None or finding.suggestion is not None
+        message = _NOT_SHOWN if quoted and not _is_neutral(finding) else finding.message
+        return replace(finding, value=None, suggestion=None, message=message, record=record)
+
+    def _is_open(self, finding: Finding) -> bool:
+        if self.levels is None or self.source is not Openness.OPENDATA:
+            return False
+        if finding.record is not None and finding.record in self.closed:
+            return False
+        if finding.term is None:
+            return finding.rule in _ABOUT_IDS or finding.value is None
+        return self.level(finding.term) is Openness.OPENDATA
+
+    def level(self, term: str) -> Openness:
+        """How open a term is: the strictest of itself and what it is part of. What we do not know is private."""
+        keys = [key for key in self.fields if key == term or key.endswith(f".{term}")]
+        if not keys:
+            return Openness.PRIVATE
+        return max((self._level(key) for key in keys), key=_LEVELS.index)
+
+    def _level(self, key: str) -> Openness:
+        levels = self.levels or {}
+        parts = key.split(".")
+        chain = [".".join(parts[: count + 1]) for count in range(len(parts))]
+        known = [levels.get(one) or self.fields[one].openness for one in chain if one in levels or one in self.fields]
+        return max(known, key=_LEVELS.index)
+
+
+OPERATOR = Disclosure(all=True)
+
+
+def _is_neutral(finding: Finding) -> bool:
+    """Whether the message comes from a shape: those speak of the field, never of the value."""
+    return finding.rule.startswith("shape:")
+
+
+def _without_paths(finding: Finding) -> Text:
+    """The message without what follows the host of an address, nor any path: there may be secrets in it."""
+    return {
+        tag: _PATH.sub("…", _ADDRESS.sub(lambda found: f"{found[1]}{found[2]}{'/…' if found[3] else ''}", text))
+        for tag, text in finding.message.items()
+    }
+
+
+# -- causes ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One place where something is wrong, in the partner's words. ``times``: rows that it stands for."""
+
+    where: str
+    value: str | None
+    record: str | None
+    message: Text
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All findings of one rule and one column of the partner. ``count`` rows; ``message`` is the first one's."""
+
+    rule: str
+    severity: Severity
+    field: str | None
+    term: str | None
+    label: Text
+    count: int
+    message: Text
+    remedy: Text
+    examples: tuple[Example, ...]
+
+    @property
+    def more(self) -> int:
+        """How many rows the examples leave out."""
+        return max(self.count - sum(one.times for one in self.examples), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownWord:
+    """A word that the mapping could not place. ``line`` is what to copy into the source file, ``table`` where."""
+
+    word: str
+    field: str | None
+    term: str
+    count: int
+    nearest: str | None
+    line: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run found, ready to be shown. ``total`` counts findings with their repeats."""
+
+    run: RunReport
+    causes: tuple[Cause, ...] = ()
+    words: tuple[UnknownWord, ...] = ()
+    more_words: int = 0
+    account: Text = field(default_factory=dict)
+    holds: tuple[Text, ...] = ()
+    told: Text | None = None
+    total: int = 0
+
+    def of(self, severity: Severity) -> tuple[Cause, ...]:
+        """The causes of one severity, most frequent first."""
+        return tuple(cause for cause in self.causes if cause.severity is severity)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings of one severity there are."""
+        return sum(cause.count for cause in self.causes if cause.severity is severity)
+
+
+@dataclass(slots=True)
+class _Group:
+    first: Finding
+    count: int = 0
+    examples: list[Example] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Word:
+    first: Finding
+    count: int = 0
+
+
+def make_report(
+    run: RunReport, findings: Iterable[Finding], disclosure: Disclosure, limit: int = EXAMPLES, words: int = WORDS
+) -> Report:
+    """Group the findings of a run. ``limit``: examples of each cause. Memory follows the causes, not the findings."""
+    groups: dict[tuple[str, Severity, str | None], _Group] = {}
+    unknown: dict[tuple[str | None, str], _Word] = {}
+    told: Text | None = None
+    total = 0
+    for raw in findings:
+        finding = disclosure(raw)
+        total += finding.count
+        if run.message is not None and raw.message.get("en") == run.message:
+            told = finding.message
+        if finding.rule in UNKNOWN_WORD and finding.value is not None:
+            unknown.setdefault((finding.term, finding.value), _Word(finding)).count += finding.count
+            continue
+        group = groups.setdefault((finding.rule, finding.severity, finding.field), _Group(finding))
+        group.count += finding.count
+        if len(group.examples) < limit and (finding.where or finding.value):
+            group.examples.append(Example(finding.where, finding.value, finding.record, finding.message, finding.count))
+    ordered = sorted(unknown.values(), key=lambda one: (-one.count, one.first.value or ""))
+    causes = sorted((_cause(group) for group in groups.values()), key=_order)
+    return Report(
+        run=run,
+        causes=tuple(causes),
+        words=tuple(_word(one) for one in ordered[:words]),
+        more_words=max(len(ordered) - words, 0),
+        account=account(run),
+        holds=hold_words(run),
+        told=told or ({"fr": run.message, "en": run.message} if run.message and disclosure.all else None),
+        total=total,
+    )
+
+
+def _order(cause: Cause) -> tuple[int, int, str, str]:
+    return _RANK[cause.severity], -cause.count, cause.rule, cause.field or ""
+
+
+def _cause(group: _Group) -> Cause:
+    first = group.first
+    name = first.field or first.term
+    label = (
+        {"fr": f"colonne « {first.field} »", "en": f'column "{first.field}"'}
+        if first.field
+        else {"fr": f"champ « {name} »", "en": f'field "{name}"'}
+        if name
+        else {"fr": "le flux", "en": "the feed"}
+    )
+    return Cause(
+        rule=first.rule,
+        severity=first.severity,
+        field=first.field,
+        term=first.term,
+        label=label,
+        count=group.count,
+        message=first.message,
+        remedy=remedy(first),
+        examples=tuple(group.examples),
+    )
+
+
+def _word(word: _Word) -> UnknownWord:
+    finding, value = word.first, str(word.first.value)
+    near = finding.suggestion
+    code = near.rpartition("(")[2].rstrip(")") if near else None
+    ours = json.dumps(code, ensure_ascii=False) if code else "false"
+    term = finding.term or "theme"
+    return UnknownWord(
+        word=value,
+        field=finding.field,
+        term=term,
+        count=word.count,
+        nearest=near,
+        line=f"{json.dumps(value, ensure_ascii=False)} = {ours}",
+        table=f"[crosswalk.{term}]",
+    )
+
+
+def remedy(finding: Finding) -> Text:
+    """Say what to do, and what happens meanwhile."""
+    column, term = finding.field, finding.term
+    if finding.rule.endswith(":minCount"):
+        if column:
+            return {"fr": f"Remplissez la colonne « {column} ».", "en": f'Fill the column "{column}".'}
+        return {
+            "fr": f"Ajoutez cette information à votre flux, puis reliez-la : {term} = « votre colonne ».",
+            "en": f'Add this information to your feed, then map it: {term} = "your column".',
+        }
+    if finding.rule in UNKNOWN_WORD:
+        return {
+            "fr": "Ajoutez une ligne à la table de correspondance de la source.",
+            "en": "Add a line to the crosswalk of the source.",
+        }
+    return _MEANWHILE[finding.severity]
+
+
+_MEANWHILE: Mapping[Severity, Text] = {
+    Severity.VIOLATION: {
+        "fr": "Corrigez ces lignes dans votre flux : d'ici là elles n'entrent pas, et la dernière bonne version d'une "
+        "fiche déjà en ligne y reste.",
+        "en": "Correct these rows in your feed: until then they do not enter, and the last good version of a record "
+        "that is already online stays.",
+    },
+    Severity.WARNING: {
+        "fr": "Corrigez dans votre flux : la fiche est publiée, sans cette valeur.",
+        "en": "Correct it in your feed: the record is published, without this value.",
+    },
+    Severity.INFO: {
+        "fr": "Rien ne presse : la fiche est publiée.",
+        "en": "No hurry: the record is published.",
+    },
+}
+
+
+# -- the account of rows --------------------------------------------------------------------------------------------
+
+_PARTS = (
+    ("accepted", ("acceptée", "acceptées"), "accepted"),
+    (
+        "held",
+        ("refusée, dont la dernière bonne version reste", "refusées, dont la dernière bonne version reste"),
+        "refused, whose last good version stays",
+    ),
+    ("rejected", ("rejetée", "rejetées"), "rejected"),
+    ("excluded", ("écartée par un choix de la source", "écartées par un choix de la source"), "left out by choice"),
+    ("merged", ("jointe à une autre", "jointes à une autre"), "joined to another row"),
+)
+
+
+def account(run: RunReport) -> Text:
+    """What became of every row: read = accepted + held + rejected + excluded + merged, in words."""
+    counts = run.counts
+    french, english = [], []
+    for name, (one, many), said in _PARTS:
+        if number := getattr(counts, name):
+            french.append(f"{number} {many if number > 1 else one}")
+            english.append(f"{number} {said}")
+    if not counts.read:
+        return {"fr": "Aucune ligne n'a été lue.", "en": "No row was read."}
+    lines = "lignes lues" if counts.read > 1 else "ligne lue"
+    rows = "rows read" if counts.read > 1 else "row read"
+    return {
+        "fr": f"{counts.read} {lines} = {' + '.join(french) or '0'}.",
+        "en": f"{counts.read} {rows} = {' + '.join(english) or '0'}.",
+    }
+
+
+_HOLDS: Mapping[str, tuple[str, str]] = {
+    "empty": (
+        "liste vide alors que {limit} fiches étaient en ligne",
+        "an empty list while {limit} records were online",
+    ),
+    "shrink": ("{figure} fiches absentes sur {live}, limite {limit}", "{figure} of {live} gone, limit {limit}"),
+    "explicit": (
+        "{figure} suppressions demandées sur {live} fiches, limite {limit}",
+        "{figure} of {live} to be deleted, limit {limit}",
+    ),
+    "change": ("{figure} fiches modifiées sur {live}, limite {limit}", "{figure} of {live} changed, limit {limit}"),
+    "reject": (
+        "{figure} fiches nouvellement refusées sur {live}, limite {limit}",
+        "{figure} of {live} newly refused, limit {limit}",
+    ),
+    "growth": (
+        "{figure} fiches nouvelles pour {live} en ligne, limite {limit}",
+        "{figure} new for {live} online, limit {limit}",
+    ),
+    "re-identified": (
+        "{figure} fiches connues revenues sous un autre identifiant (limite {limit})",
+        "{figure} known records came back under other ids (limit {limit})",
+    ),
+}
+_WITHHELD: Mapping[str, tuple[str, str]] = {
+    "withdrawals": ("les retraits pour absence", "withdrawals for absence"),
+    "deletes": ("les suppressions demandées par le flux", "the deletes that the feed asks for"),
+    "changes": ("les modifications", "the changes"),
+    "new": ("les nouvelles fiches", "the new records"),
+}
+
+
+def hold_words(run: RunReport) -> tuple[Text, ...]:
+    """Each rule of the guard that fired, with figure and limit, and the parts that wait for a person."""
+    return tuple(_hold(run, number) for number in range(len(run.holds)))
+
+
+def _hold(run: RunReport, number: int) -> Text:
+    hold = run.holds[number]
+    french, english = _HOLDS[hold.rule.value]
+    # What was live before the run, as near as its report tells: the gone ones of a shrink stay online while held.
+    figures = {"figure": hold.figure, "limit": hold.limit, "live": max(run.live, hold.figure)}
+    parts = [_WITHHELD[part.value] for part in sorted(hold.parts, key=lambda one: one.value)]
+    kept = {
+        "fr": f" En attente d'un accord : {', '.join(fr for fr, _ in parts)}." if parts else "",
+        "en": f" Waiting for approval: {', '.join(en for _, en in parts)}." if parts else "",
+    }
+    said = {"fr": french.format(**figures), "en": english.format(**figures)}
+    fr, en = said["fr"], said["en"]
+    return {
+        "fr": f"{fr[:1].upper()}{fr[1:]}.{kept['fr'] or ' Les dernières bonnes versions restent en ligne.'}",
+        "en": f"{en[:1].upper()}{en[1:]}.{kept['en'] or ' The last good versions stay online.'}",
+    }
+
+
+# -- states ---------------------------------------------------------------------------------------------------------
+
+STATES: Mapping[RunState, Text] = {
+    RunState.QUEUED: {"fr": "en attente", "en": "waiting"},
+    RunState.RUNNING: {"fr": "en cours", "en": "under way"},
+    RunState.UNCHANGED: {"fr": "inchangée", "en": "unchanged"},
+    RunState.SUCCEEDED: {"fr": "réussie", "en": "succeeded"},
+    RunState.WITH_REJECTS: {"fr": "réussie avec rejets", "en": "succeeded with rejects"},
+    RunState.HELD: {"fr": "en attente d'un accord", "en": "waiting for approval"},
+    RunState.INCOMPLETE: {"fr": "incomplète", "en": "incomplete"},
+    RunState.FAILED: {"fr": "échouée", "en": "failed"},
+    RunState.ABANDONED: {"fr": "abandonnée", "en": "abandoned"},
+}
+KINDS: Mapping[RunKind, Text] = {
+    RunKind.HARVEST: {"fr": "moisson", "en": "harvest"},
+    RunKind.REPLAY: {"fr": "relecture des octets gardés", "en": "replay of the stored bytes"},
+    RunKind.UNDO: {"fr": "annulation d'un passage", "en": "undoing of a run"},
+    RunKind.RETIRE: {"fr": "retrait de la source", "en": "retiring of the source"},
+}
