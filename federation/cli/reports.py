@@ -27,6 +27,8 @@ SEVERITIES = {
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
 MAX_VALUES = 6  # different values of one rule and field that are named
+CAUSES = {"column-missing"}  # told before all else: many other findings follow from them
+WORDS = {"unknown-word", "unknown-word-dropped"}  # each value has its own nearest concept, or none
 SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 
 
@@ -69,14 +71,15 @@ def count_line(counts: Counts, lang: str) -> str:
 
 
 def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = None) -> list[str]:
-    """Findings grouped by severity, rule and field; each group with its number, an example and its rows.
+    """Findings grouped by severity, rule and field, causes first; each with its number, an example and its rows.
 
     With a ``limit``, hints that a field is missing are only counted: there are many, and a preview shows them all.
     """
-    groups: dict[tuple[int, str, str], list[Finding]] = {}
+    groups: dict[tuple[bool, int, str, str], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((ORDER.index(finding.severity), finding.rule, finding.field or ""), []).append(finding)
-    ordered = [group for _, group in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0]))]
+        kind = (finding.rule not in CAUSES, ORDER.index(finding.severity), finding.rule, finding.field or "")
+        groups.setdefault(kind, []).append(finding)
+    ordered = [group for _, group in sorted(groups.items(), key=lambda item: (item[0][:2], -len(item[1]), item[0]))]
     if limit is None:
         return [_group_line(group, lang) for group in ordered]
     shown = [group for group in ordered if group[0].severity is not Severity.INFO or group[0].rule in SPOKEN][:limit]
@@ -105,10 +108,22 @@ def _group_line(group: Sequence[Finding], lang: str) -> str:
     others = list(dict.fromkeys(item.value for item in group if item.value != first.value))
     if not others:
         return line
-    said = [f"« {other} »{_places([item for item in group if item.value == other])}" for other in others[:MAX_VALUES]]
+    alone = {item.suggestion for item in group} == {first.suggestion}  # a limit, say: it is the same for all
+    said = []
+    for other in others[:MAX_VALUES]:
+        those = [item for item in group if item.value == other]
+        near = "" if alone and first.rule not in WORDS else _near(those[0], french)
+        said.append(f"« {other} »{near}{_places(those)}")
     if len(others) > MAX_VALUES:
         said.append(f"et {len(others) - MAX_VALUES} autres" if french else f"and {len(others) - MAX_VALUES} more")
     return f"{line} {'De même' if french else 'Likewise'} : {', '.join(said)}"
+
+
+def _near(finding: Finding, french: bool) -> str:
+    """The suggestion of a value that stands under another value's message: what was true of that one is not of this."""
+    if finding.suggestion:
+        return f" → {finding.suggestion}"
+    return "" if finding.rule not in WORDS else (" → rien de proche" if french else " → nothing near")
 
 
 def _places(group: Sequence[Finding]) -> str:

@@ -1,0 +1,50 @@
+"""Findings at the terminal: grouped, causes first, each value with what is said of it and of no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from federation.cli.reports import finding_lines
+from federation.model import Finding, Severity
+
+
+def unknown(word: str, near: str | None, where: str) -> Finding:
+    """A word that nobody knows, as the mapping tells it."""
+    hint = f" Le plus proche : {near}." if near else ""
+    message = {"fr": f"« {word} » n'est pas un mot connu.{hint}", "en": f'"{word}" is not known.'}
+    return Finding("unknown-word", Severity.INFO, message, where, "Thèmes", "theme", word, near)
+
+
+def test_each_unknown_word_stands_with_its_own_suggestion() -> None:
+    """Three words under one message: the nearest concept of the first is not said of the others."""
+    words = [
+        unknown("Jardinnage", "Agriculture (AGR)", "ligne 3"),
+        unknown("Zorglubisme", None, "ligne 5"),
+        unknown("Recyclage", "Déchets (DEC)", "ligne 7"),
+    ]
+
+    (line,) = finding_lines(words, "fr")
+
+    assert "Le plus proche : Agriculture (AGR). (ligne 3)" in line
+    assert "« Zorglubisme » → rien de proche (ligne 5)" in line
+    assert "« Recyclage » → Déchets (DEC) (ligne 7)" in line
+
+
+def test_a_suggestion_that_all_share_is_said_once() -> None:
+    """The longest length that is allowed belongs to the rule, not to a value."""
+    message = {"fr": "le texte a plus de 300 caractères", "en": "the text has more than 300 characters"}
+    long = [
+        Finding("too-long", Severity.WARNING, message, f"ligne {n}", "Résumé", "abstract", f"texte {n}", "300")
+        for n in (1, 2)
+    ]
+
+    assert "→" not in finding_lines(long, "fr")[0]
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_a_column_that_is_not_there_is_told_first(limit: int | None) -> None:
+    """A cause, even a mild one, comes before the refusals that follow from it, and is not cut off."""
+    refused = Finding("shape:name:minCount", Severity.VIOLATION, {"fr": "vide.", "en": "empty."}, "ligne 2", "Titre")
+    missing = Finding("column-missing", Severity.WARNING, {"fr": "Aucune ligne…", "en": "No row…"}, "s", "Titre")
+
+    assert "Aucune ligne" in finding_lines([refused, refused, missing], "fr", limit)[0]
