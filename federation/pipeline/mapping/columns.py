@@ -17,6 +17,7 @@ from federation.pipeline.sources import Source
 from federation.vocabulary import fold
 
 _HOLE = re.compile(r"\{([^{}:]+)\}")
+_WORD = re.compile(r"\w+")
 _LEARNT = 200  # rows whose keys are remembered, to say which columns there are
 _SHOWN = 30  # columns named in a message
 
@@ -63,9 +64,7 @@ class Columns:
         return [self._finding(named, where) for named in self._unmet] if self._rows else []
 
     def _finding(self, named: _Named, where: str) -> Finding:
-        folded = {fold(name): name for name in self._known}
-        near = difflib.get_close_matches(fold(named.column), folded, n=1)
-        nearest = folded[near[0]] if near else None
+        nearest = _nearest(named.column, self._known)
         known = ", ".join(f"« {name} »" for name in list(self._known)[:_SHOWN])
         french = f" (ligne {named.line} du fichier de la source)" if named.line else ""
         english = f" (line {named.line} of the source file)" if named.line else ""
@@ -85,6 +84,21 @@ class Columns:
                 + f"Columns of the file: {known}.",
             },
         )
+
+
+def _nearest(column: str, known: Iterable[str]) -> str | None:
+    """The known column that is most like one that is not there: by its letters, else by the words it holds."""
+    folded = {fold(name): name for name in known}
+    wanted = fold(column)
+    near = difflib.get_close_matches(wanted, folded, n=1)
+    if near:
+        return folded[near[0]]
+    words = set(_WORD.findall(wanted))
+    holding = [
+        name for name in folded if words and (words <= (own := set(_WORD.findall(name))) or (own and own < words))
+    ]
+    best = max(holding, key=lambda name: difflib.SequenceMatcher(None, wanted, name).ratio(), default=None)
+    return folded[best] if best is not None else None
 
 
 def _named(source: Source, effort: Effort) -> Iterator[_Named]:
