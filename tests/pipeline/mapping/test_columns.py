@@ -30,7 +30,7 @@ name = "Titre"
     [
         ("Résumé", "Résumé du projet"),
         ("resume du projt", "Résumé du projet"),
-        ("Présentation du projet", "Présentation"),
+        ("Présentation de tout ce qui est fait", "Présentation"),
         ("Budget", None),
     ],
 )
