@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from federation.catalogue.quality import Quality, assess_quality
+from federation.catalogue.reports import LICENCE_RULES, Disclosure
 from federation.catalogue.search import document
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
@@ -25,6 +27,9 @@ from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate
 from federation.ledger.operations import Operations
+from federation.ledger.passages import Passage
+from federation.ledger.qualities import QualityRow
+from federation.ledger.records import PRESENT
 from federation.ledger.runs import ENDED
 from federation.ledger.sources import SourceRow
 from federation.model import Action, Counts, Finding, RunReport
@@ -64,6 +69,31 @@ class RunBook:
         """When a record or a project last changed, as readers of the state after change ``seq`` see it."""
         last = self._ledger.changes.latest(iri, seq)
         return None if last is None else last.time
+
+    def run(self, name: str) -> RunReport | None:
+        """One run by its ULID, without its findings."""
+        return self._ledger.runs.get(name)
+
+    def findings(self, run: str) -> Iterator[Finding]:
+        """Every finding of a run, values that are not public included: take them through a Disclosure."""
+        return self._ledger.findings.each(run)
+
+    def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[Passage]:
+        """The latest runs of a partner's sources, or of one of them, newest first."""
+        return self._ledger.passages.of_partner(partner, limit, source)
+
+    def qualities(self, sources: Sequence[str]) -> Mapping[str, QualityRow]:
+        """The quality of some sources, by id; those that have none are absent."""
+        return self._ledger.qualities.of(sources)
+
+    def closed(self, run: str, consent: bool) -> frozenset[str]:
+        """Records that a run speaks of and nobody may quote. ``consent``: the rows themselves say who may read them."""
+        said = frozenset(self._ledger.findings.records(run))
+        states = self._ledger.records.get(said)
+        present = {iri for iri, state in states.items() if state.state in PRESENT}
+        refused = said if consent else frozenset(self._ledger.findings.records(run, LICENCE_RULES))
+        withdrawn = {iri for iri, state in states.items() if state.pid is not None}
+        return frozenset((refused | withdrawn) - present)
 
 
 class Indexer:
@@ -239,6 +269,23 @@ class Platform:
     def last_runs(self) -> dict[str, RunReport | None]:
         """The last run of every source the ledger knows, by source id."""
         return {row.id: self._ledger.runs.last(row.id) for row in self._ledger.sources.all()}
+
+    def disclosure(self, run: RunReport) -> Disclosure:
+        """What of the findings of a run anybody may read; no value at all if its source file is gone or wrong."""
+        try:
+            source = self.source(run.source)
+        except ConfigError:
+            return Disclosure(self.vocabulary.fields)
+        closed = self.ledger.closed(run.run, "access" in source.fields or "access" in source.always)
+        return Disclosure(self.vocabulary.fields, source.levels, source.openness, closed)
+
+    def assess_quality(self, source: Source, run: str) -> Quality:
+        """Work out the quality of the live records of a source after a run, and note it in the ledger."""
+        states = self._ledger.records.states(source.id).values()
+        live = sorted(state.record for state in states if state.state in PRESENT)
+        quality = assess_quality(self.reader, live, _now(), "license" in source.fields)
+        self._ledger.qualities.put(QualityRow(source.id, run, quality.score, quality.values()))
+        return quality
 
     def preview(self, source: Source, progress: Progress) -> Preview:
         """Say what a harvest of the source would do. Nothing is written."""

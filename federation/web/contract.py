@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from federation.catalogue.reports import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
 from federation.ledger.audit import AuditLine
 from federation.ledger.gate import Login
 from federation.ledger.operations import FindingGroup, RunSheet, SourceState, Withheld
 from federation.ledger.sessions import Session
-from federation.model import Rule, RunReport, RunState
+from federation.model import Counts, Finding, RunKind, RunReport, RunState
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -29,6 +30,36 @@ class SourceLine(Protocol):
     def url(self) -> str | None: ...
 
 
+class PassageLine(Protocol):
+    """One run in short. ``live``: records of the source that were online at its end."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def state(self) -> RunState: ...
+    @property
+    def kind(self) -> RunKind: ...
+    @property
+    def started(self) -> datetime: ...
+    @property
+    def ended(self) -> datetime | None: ...
+    @property
+    def counts(self) -> Counts: ...
+    @property
+    def live(self) -> int: ...
+
+
+class QualityLine(Protocol):
+    """The quality of a source after a run: plain values, see catalogue/quality.py."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def detail(self) -> Mapping[str, Any]: ...
+
+
 class RunBook(Protocol):
     """The little that pages may know of the ledger."""
 
@@ -37,6 +68,18 @@ class RunBook(Protocol):
 
     def last_run(self, source: str) -> RunReport | None:
         """The latest finished run of a source, by id."""
+
+    def run(self, name: str) -> RunReport | None:
+        """One run by its ULID, without its findings; None if there is none."""
+
+    def findings(self, run: str) -> Iterator[Finding]:
+        """Every finding of a run, values that are not public included: take them through a Disclosure."""
+
+    def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[PassageLine]:
+        """The latest runs of a partner's sources, or of one of them, newest first."""
+
+    def qualities(self, sources: Sequence[str]) -> Mapping[str, QualityLine]:
+        """The quality of some sources, by id; those that have none are absent."""
 
     def withdrawn(self, iri: str) -> datetime | None:
         """When a record or a project was withdrawn; None if it was not."""
@@ -127,6 +170,9 @@ class Platform(Protocol):
     def queries(self) -> PublicQueries: ...
     @property
     def ledger(self) -> RunBook: ...
+
+    def disclosure(self, run: RunReport) -> Disclosure:
+        """What of the findings of a run anybody may read."""
     @property
     def gate(self) -> Gate: ...
     @property
