@@ -12,7 +12,7 @@ from federation.ledger.audit import AuditLine
 from federation.ledger.gate import Login
 from federation.ledger.operations import FindingGroup, RunSheet, SourceState, Withheld
 from federation.ledger.sessions import Session
-from federation.model import Counts, Finding, RunKind, RunReport, RunState
+from federation.model import Counts, Finding, Rule, RunKind, RunReport, RunState
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
