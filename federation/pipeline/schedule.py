@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from federation.errors import ConfigError
@@ -112,6 +113,18 @@ def is_due(row: SourceRow | None, schedule: str, source_id: str, now: datetime, 
     """Say whether a source is to be harvested now."""
     due = due_at(row, schedule, source_id, now, zone)
     return due is not None and due <= now
+
+
+def asked_back(retry_after: str | None, now: datetime) -> datetime | None:
+    """The moment that a Retry-After names: seconds or a date (RFC 9110, section 10.2.3). None for anything else."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return now + timedelta(seconds=min(int(text[:9]), 10 * 365 * 86400))
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def noted(due: datetime | None) -> str | None:

@@ -1,0 +1,59 @@
+"""Keeps a worker at work: a session that ends by a failure is followed by another. Must never look into its work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from federation.errors import CarrefourError, DataFolderBusy
+from federation.model import Text
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds before the next session of a worker: after a failure, twice as long after each, at most ``longest``;
+    while another process writes.
+    """
+
+    first: float = 30.0
+    longest: float = 3600.0
+    busy: float = 30.0
+
+
+def keep_working(
+    session: Callable[[], None], stop: threading.Event, said: Callable[[Text], None], pauses: Pauses | None = None
+) -> None:
+    """Have sessions of a worker one after the other until ``stop``: one that ends by a failure is followed by another.
+
+    What fails is told, each kind once. Another process that writes to the instance is waited for.
+    """
+    pauses = pauses or Pauses()
+    pause, told = pauses.first, ""
+    while not stop.is_set():
+        failure = _outcome(session, stop)
+        if failure is None:
+            return
+        if not isinstance(failure, CarrefourError):
+            _LOG.error("the worker was ended by a fault of ours; it starts again", exc_info=failure)
+        elif told != str(failure):
+            told = str(failure)
+            said(failure.text)
+        busy = isinstance(failure, DataFolderBusy)
+        stop.wait(pauses.busy if busy else pause)
+        pause = pauses.first if busy else min(pause * 2, pauses.longest)
+
+
+def _outcome(session: Callable[[], None], stop: threading.Event) -> BaseException | None:
+    """How a session ends. An interruption of whoever waits for it stops it first."""
+    with ThreadPoolExecutor(1, "worker") as hands:
+        under_way = hands.submit(session)
+        try:
+            return under_way.exception()
+        except KeyboardInterrupt:
+            stop.set()
+            raise
