@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -34,8 +35,11 @@ from federation.ledger.runs import ENDED
 from federation.ledger.sources import SourceRow
 from federation.model import Action, Counts, Finding, RunReport
 from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview
+from federation.pipeline.joining import JoiningDesk
 from federation.pipeline.merge import AppliedBatch, Merger
 from federation.pipeline.sources import Source, load_source
+from federation.pipeline.trial import TrialDesk
+from federation.pipeline.visitors import Visitors
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
 
@@ -210,6 +214,18 @@ class Platform:
     def search(self) -> SearchIndex:
         """The search index."""
         return TantivySearch(self.settings.data_dir / "index")
+
+    @functools.cached_property
+    def trials(self) -> TrialDesk:
+        """Where visitors try their feeds."""
+        visitors = Visitors(self._ledger, _now, os.urandom)
+        return TrialDesk(self.settings, self.vocabulary, self._ledger, visitors, _now, os.urandom)
+
+    @functools.cached_property
+    def joining(self) -> JoiningDesk:
+        """Where networks ask to join, and operators decide."""
+        visitors = Visitors(self._ledger, _now, os.urandom)
+        return JoiningDesk(self.settings, self.vocabulary, self._ledger, visitors, _now, os.urandom)
 
     @property
     def query_limits(self) -> QueryLimits:

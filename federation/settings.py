@@ -109,6 +109,9 @@ class Settings:
     )
     smtp_starttls: bool = _setting(True, "Encrypt the connection to it (STARTTLS), and refuse to send otherwise.")
     smtp_from: str = _setting("", "Address that our letters come from. Empty: the one of `contact`.")
+    trials_per_hour: int = _setting(
+        10, "Feeds that one client may try at `/essayer` in an hour (all clients together: ten times that). 0: none."
+    )
     port: int = _setting(8000, "Port that `carrefour serve` listens on.")
     host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
 

@@ -33,3 +33,11 @@ class Cursors:
         """Note a small fact about this instance."""
         with self._database.write(tx) as tx:
             tx.execute(self._database.upsert(meta), {"key": key, "value": value})
+
+    def settled(self, key: str, value: str) -> str:
+        """A small fact that is noted once: the one that is there, else ``value``, which is noted now."""
+        with self._database.write() as tx:
+            known = tx.scalar(select(meta.c.value).where(meta.c.key == key))
+            if known is None:
+                tx.execute(self._database.upsert(meta), {"key": key, "value": value})
+        return value if known is None else known

@@ -13,6 +13,9 @@ from federation.ledger.database import Database
 from federation.ledger.schema import trial
 from federation.ledger.times import to_text
 
+MOST = 2000
+"""Results kept at the same time: beyond it the oldest go, so that nobody can fill the disk with trials."""
+
 
 class Trials:
     """The table ``trial``."""
@@ -26,6 +29,8 @@ class Trials:
         with self._database.write() as tx:
             tx.execute(delete(trial).where(trial.c.until <= to_text(now)))
             tx.execute(insert(trial), row)
+            beyond = select(trial.c.id).order_by(trial.c.made.desc()).offset(MOST)
+            tx.execute(delete(trial).where(trial.c.id.in_(beyond)))
 
     def find(self, token: str, now: datetime) -> Mapping[str, Any] | None:
         """The result that was kept for ``token``; None if there is none, or not any more."""

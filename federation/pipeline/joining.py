@@ -1,0 +1,253 @@
+"""Requests to join: taken from a public form, decided by an operator, whose yes writes a source file.
+
+Must never write a source file without a person's decision, nor over one that is there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from federation.errors import CarrefourError, ConfigError, os_reason
+from federation.ledger import Ledger
+from federation.ledger.candidacies import Candidacy, CandidacyState
+from federation.ledger.runs import ulid
+from federation.model import Text
+from federation.pipeline.proposal import source_text
+from federation.pipeline.trial import TrialRefused, check_address
+from federation.pipeline.trial.visitor import visitor_source
+from federation.pipeline.visitors import Pace, Visitors
+from federation.settings import Settings
+from federation.vocabulary import Vocabulary, fold
+
+CHARTER = "2026-11"
+"""The version of the charter that the form shows: raised when its text changes what somebody agrees to."""
+
+_PER_DAY = 5
+_ALL_PER_DAY = 100
+_DAY = timedelta(days=1)
+_MAIL = re.compile(r"[^@\s<>\"']{1,64}@[^@\s<>\"']{1,190}\.[^@\s<>\"'.]{2,60}")
+_TOKEN = re.compile(r"(?:.*/essayer/)?([A-Za-z0-9_-]{43})/?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """One filled form. ``feed``: the address of a feed, or the secret link of a trial. ``trap``: what only robots fill.
+
+    ``stamp``: what the form was given out with (visitors.py). ``lang``: the language of the page, ``fr`` or ``en``.
+    """
+
+    name: str = ""
+    url: str = ""
+    contact: str = ""
+    feed: str = ""
+    licence: str = ""
+    charter: bool = False
+    trap: str = ""
+    stamp: str = ""
+    lang: str = "fr"
+
+
+class JoinRefused(CarrefourError):
+    """The visitor must act: what is wrong, by field of the form (``name``, ``url``, …; ``stamp`` for the whole)."""
+
+    def __init__(self, faults: Mapping[str, Text]) -> None:
+        super().__init__(" ".join(said["en"] for said in faults.values()), " ".join(s["fr"] for s in faults.values()))
+        self.faults = faults
+
+
+class JoiningDesk:
+    """Takes requests to join, and lets an operator decide on them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        vocabulary: Vocabulary,
+        ledger: Ledger,
+        visitors: Visitors,
+        clock: Callable[[], datetime],
+        randomness: Callable[[int], bytes],
+    ) -> None:
+        self._settings, self._vocabulary, self._ledger = settings, vocabulary, ledger
+        self._visitors, self._clock, self._randomness = visitors, clock, randomness
+
+    def stamp(self) -> str:
+        """What a form must carry when it is given out."""
+        return self._visitors.stamp()
+
+    def submit(self, asked: JoinRequest, client: str) -> str:
+        """Keep a request, and give its reference. A robot is given one, too, and nothing is kept.
+
+        Raises JoinRefused (naming fields), TooOften, EngineUnavailable.
+        """
+        now = self._clock()
+        reference = ulid(now, self._randomness(10))
+        if asked.trap:
+            return reference
+        if faults := self._faults(asked):
+            raise JoinRefused(faults)
+        detail = self._detail(asked)
+        self._visitors.take("join", client, _PER_DAY, _ALL_PER_DAY, _DAY)
+        self._ledger.candidacies.add(
+            Candidacy(reference, asked.name, asked.url, asked.contact, detail, CandidacyState.OPEN, now)
+        )
+        return reference
+
+    def all(self, state: CandidacyState | None = None) -> list[Candidacy]:
+        """Every request, or those in one state, the oldest first."""
+        return self._ledger.candidacies.all(state)
+
+    def find(self, reference: str) -> Candidacy:
+        """One request. Raises ConfigError if there is none of this reference."""
+        found = self._ledger.candidacies.find(reference)
+        if found is None:
+            raise ConfigError(
+                f"There is no request {reference}. `carrefour candidates` lists them.",
+                f"Il n'y a pas de demande {reference}. « carrefour candidates » les montre.",
+            )
+        return found
+
+    def approve(self, reference: str, by: str, identity: str | None = None, text: str | None = None) -> Path:
+        """Accept a request: write its source file, and give its path. It is harvested by hand until ``schedule`` says
+        otherwise.
+
+        ``identity``: the id of the source, else made from the network's name. ``text``: a source file to use instead of
+        the proposed one. Raises ConfigError (decided already, no source file proposed, one of this id is there, a fault
+        in it).
+        """
+        request = self._open(reference)
+        proposal = text or request.detail.get("toml")
+        if proposal is None:
+            raise ConfigError(
+                f"Request {reference} came without a source file. Write one for {request.detail.get('feed')} and give "
+                f"it: `carrefour candidate approve {reference} --source FILE`.",
+                f"La demande {reference} n'a pas de fichier de source. Écrivez-en un pour {request.detail.get('feed')} "
+                f"et donnez-le : « carrefour candidate approve {reference} --source FICHIER ».",
+            )
+        chosen = identity or _slug(request.name)
+        written = source_text(proposal, request, chosen)
+        visitor_source(written, self._vocabulary)
+        path = self._settings.sources_dir / f"{chosen}.toml"
+        _write_new(path, written)
+        if not self._ledger.candidacies.decide(reference, CandidacyState.APPROVED, by, None, self._clock()):
+            path.unlink()
+            raise _decided(reference)
+        return path
+
+    def refuse(self, reference: str, by: str, reason: str) -> None:
+        """Decline a request with a reason. Raises ConfigError (no such request, decided already, no reason)."""
+        self._open(reference)
+        if not reason.strip():
+            raise ConfigError("A refusal needs a reason: --reason.", "Un refus a besoin d'une raison : --reason.")
+        if not self._ledger.candidacies.decide(reference, CandidacyState.REFUSED, by, reason.strip(), self._clock()):
+            raise _decided(reference)
+
+    def _open(self, reference: str) -> Candidacy:
+        request = self.find(reference)
+        if request.state is not CandidacyState.OPEN:
+            raise _decided(reference)
+        return request
+
+    def _faults(self, asked: JoinRequest) -> dict[str, Text]:
+        found: dict[str, Text] = {}
+        if not 2 <= len(asked.name) <= 200 or not asked.name.isprintable():
+            found["name"] = _said("Donnez le nom de votre réseau (2 à 200 caractères).", "Give your network's name.")
+        if _no_address(asked.url):
+            found["url"] = _said("Donnez l'adresse de votre site (https://…).", "Give your site's address (https://…).")
+        if not _MAIL.fullmatch(asked.contact):
+            found["contact"] = _said(
+                "Donnez une adresse électronique où l'on peut vous répondre.", "Give an e-mail address to answer to."
+            )
+        if (said := self._feed_fault(asked.feed)) is not None:
+            found["feed"] = said
+        if asked.licence not in self._vocabulary.open_licences:
+            found["licence"] = _said("Choisissez une licence ouverte.", "Choose an open licence.")
+        if not asked.charter:
+            found["charter"] = _said(
+                "Pour rejoindre le carrefour, il faut accepter la charte.", "To join, the charter must be accepted."
+            )
+        if not found and (pace := self._visitors.pace(asked.stamp)) is not Pace.FINE:
+            found["stamp"] = _PACES[pace]
+        return found
+
+    def _feed_fault(self, feed: str) -> Text | None:
+        if _TOKEN.fullmatch(feed):
+            if self._tried(feed) is not None:
+                return None
+            return _said(
+                "Ce lien d'essai n'existe pas ou plus (il dure sept jours). Refaites l'essai, ou donnez l'adresse.",
+                "This trial link does not exist any more (it lasts seven days). Try again, or give the address.",
+            )
+        if _no_address(feed):
+            return _said(
+                "Donnez l'adresse de votre flux (https://…), ou le lien d'un essai.",
+                "Give the address of your feed (https://…), or the link of a trial.",
+            )
+        return None
+
+    def _tried(self, feed: str) -> Mapping[str, object] | None:
+        match = _TOKEN.fullmatch(feed)
+        return self._ledger.trials.find(match[1], self._clock()) if match else None
+
+    def _detail(self, asked: JoinRequest) -> dict[str, object]:
+        tried = self._tried(asked.feed)
+        detail: dict[str, object] = {"licence": asked.licence, "charter": CHARTER, "lang": asked.lang}
+        if tried is None:
+            return detail | {"feed": asked.feed}
+        detail["feed"] = tried.get("url") or tried.get("name")
+        if tried.get("state") == "read" and tried.get("toml"):
+            detail["toml"] = tried["toml"]
+        if tried.get("counts"):
+            detail["counts"] = tried["counts"]
+        return detail
+
+
+def _said(fr: str, en: str) -> Text:
+    return {"fr": fr, "en": en}
+
+
+_PACES: Mapping[Pace, Text] = {
+    Pace.TOO_FAST: _said(
+        "Le formulaire est revenu en moins de trois secondes. Relisez-le, puis envoyez-le encore.",
+        "The form came back in less than three seconds. Read it again, then send it again.",
+    ),
+    Pace.TOO_OLD: _said(
+        "Le formulaire était ouvert depuis trop longtemps. Envoyez-le encore.",
+        "The form had been open for too long. Send it again.",
+    ),
+}
+
+
+def _no_address(address: str) -> bool:
+    try:
+        check_address(address)
+    except TrialRefused:
+        return True
+    return False
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-")[:60].strip("-") or "source"
+
+
+def _write_new(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ConfigError(
+            f"{path} is there already; nothing was written. Choose another id: --id.",
+            f"{path} existe déjà ; rien n'a été écrit. Choisissez un autre identifiant : --id.",
+        ) from error
+    except OSError as error:
+        why = os_reason(error)
+        raise ConfigError(
+            f"{path} cannot be written: {why['en']}.", f"{path} ne peut pas être écrit : {why['fr']}."
+        ) from error
+
+
+def _decided(reference: str) -> ConfigError:
+    return ConfigError(f"Request {reference} has been decided already.", f"La demande {reference} est déjà tranchée.")
