@@ -13,6 +13,8 @@ from federation.ledger.gate import Login
 from federation.ledger.operations import FindingGroup, RunSheet, SourceState, Withheld
 from federation.ledger.sessions import Session
 from federation.model import Counts, Finding, Rule, RunKind, RunReport, RunState
+from federation.pipeline.joining import JoinRequest
+from federation.pipeline.trial import Result, TrialRequest
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -155,6 +157,26 @@ class Operations(Protocol):
         """Harvest a paused source again."""
 
 
+class TrialDesk(Protocol):
+    """Where visitors try their feeds. Raises TrialRefused, TooOften."""
+
+    def run(self, asked: TrialRequest, client: str) -> str:
+        """Try a feed for a network address, and give the token of the secret link."""
+
+    def result(self, token: str) -> Result | None:
+        """The account behind a secret link; None if there is none, or not any more."""
+
+
+class JoiningDesk(Protocol):
+    """Where networks ask to join. Raises JoinRefused, TooOften."""
+
+    def stamp(self) -> str:
+        """What a form must carry when it is given out."""
+
+    def submit(self, asked: JoinRequest, client: str) -> str:
+        """Keep a request for a network address, and give its reference."""
+
+
 class Platform(Protocol):
     """The composition root, as the web sees it. ``reader`` is asked anew for each request."""
 
@@ -170,6 +192,10 @@ class Platform(Protocol):
     def queries(self) -> PublicQueries: ...
     @property
     def ledger(self) -> RunBook: ...
+    @property
+    def trials(self) -> TrialDesk: ...
+    @property
+    def joining(self) -> JoiningDesk: ...
 
     def disclosure(self, run: RunReport) -> Disclosure:
         """What of the findings of a run anybody may read."""
