@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from federation.catalogue.words import Words
 from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
-from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store
+from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store, writer_of
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate
@@ -37,9 +38,11 @@ from federation.model import Action, Counts, Finding, RunReport
 from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview
 from federation.pipeline.joining import JoiningDesk
 from federation.pipeline.merge import AppliedBatch, Merger
-from federation.pipeline.sources import Source, load_source
+from federation.pipeline.schedule import zone_named
+from federation.pipeline.sources import Source, SourceShelf, load_source
 from federation.pipeline.trial import TrialDesk
 from federation.pipeline.visitors import Visitors
+from federation.pipeline.worker import Desk, Pace, Watcher, Worker, keep_working, one_at_a_time
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
 
@@ -202,8 +205,10 @@ class Platform:
         self.accounts = ledger.accounts
         self.gate = Gate(ledger.accounts, ledger.sessions, ledger.attempts, _now)
         self.operations = Operations(ledger, _now, self._schedule)
+        self.desk = Desk(ledger, _now)
         self._ledger = ledger
         self._store = settings.data_dir / "store"
+        self._writing = threading.Lock()
 
     @functools.cached_property
     def reader(self) -> GraphReader:
@@ -330,9 +335,11 @@ class Platform:
     def writing(self) -> Iterator[Writer]:
         """Open the instance for writing; what a crash left open is finished first.
 
-        Raises DataFolderBusy (another process writes there), EngineUnavailable (unwritable, disk full).
+        Raises DataFolderBusy (another process writes there, or this one already), EngineUnavailable (unwritable, disk
+        full).
         """
         with (
+            one_at_a_time(self._writing),
             contextlib.closing(open_store(self._store)) as store,
             contextlib.closing(Indexer(self.search, self.words)) as indexer,
         ):
@@ -346,6 +353,25 @@ class Platform:
             shop = Workshop(self.settings, self.vocabulary, self._ledger, merger, _now, indexer.follow)
             with contextlib.closing(merger):
                 yield Writer(shop, indexer, self.reader)
+
+    def work(self, stop: threading.Event, watcher: Watcher, until_idle: bool = False, due: bool = True) -> None:
+        """Harvest what is asked for and, if ``due``, what is due: until ``stop``, or until nothing is left to do.
+
+        Raises DataFolderBusy, EngineUnavailable, ConfigError (no such time zone).
+        """
+        pace = Pace(zone_named(self.settings.timezone), self.settings.fetch_threads)
+        shelf = SourceShelf(self.settings.sources_dir, self.vocabulary)
+        with self.writing() as writer:
+            worker = Worker(writer, self._ledger, shelf, pace, watcher, _now)  # type: ignore[arg-type]
+            worker.run(stop, until_idle, due)
+
+    def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:
+        """Work until ``stop``, whatever fails in between; wait while another process writes."""
+        keep_working(lambda: self.work(stop, watcher), stop, watcher.said)
+
+    def has_worker(self) -> bool:
+        """Say whether the process that writes to the instance, another one, takes orders."""
+        return bool(worker := self.desk.worker()) and worker == writer_of(self._store)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -20,7 +20,7 @@ from federation.engines.checkpoints import newest_checkpoint, next_name, point_t
 from federation.engines.oxigraph_reads import CheckpointReader, Reads, View, open_reader, unavailable
 from federation.errors import DataFolderBusy, EngineUnavailable
 
-__all__ = ["CheckpointReader", "OxigraphStore", "newest_checkpoint", "open_reader", "open_store"]
+__all__ = ["CheckpointReader", "OxigraphStore", "newest_checkpoint", "open_reader", "open_store", "writer_of"]
 
 _DEFAULT = ox.DefaultGraph()
 _N_TRIPLES = ox.RdfFormat.N_TRIPLES
@@ -281,11 +281,19 @@ def _take_lock(folder: Path) -> int:
     return lock
 
 
-def _busy(folder: Path) -> DataFolderBusy:
+def writer_of(folder: Path) -> str:
+    """The number of the process that writes to the store in ``folder``, or last did; empty if it is not known.
+
+    Not for that process itself: to close the file would unlock it.
+    """
     try:
-        holder = (folder / "lock").read_text("ascii").strip()
+        return (folder / "lock").read_text("ascii").strip()
     except OSError:
-        holder = ""
+        return ""
+
+
+def _busy(folder: Path) -> DataFolderBusy:
+    holder = writer_of(folder)
     en = f"process {holder}" if holder else "another process"
     fr = f"le processus {holder}" if holder else "un autre processus"
     return DataFolderBusy(

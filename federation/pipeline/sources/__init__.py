@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from federation.pipeline.sources.load import PIPELINE_VERSION, load_source, parse_source
 from federation.pipeline.sources.schema import FORMATS
+from federation.pipeline.sources.shelf import SourceShelf
 from federation.pipeline.sources.source import Coverage, Crosswalk, Limits, Paging, Partner, Records, Request, Source
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Records",
     "Request",
     "Source",
+    "SourceShelf",
     "load_source",
     "parse_source",
 ]

@@ -21,13 +21,13 @@ from federation.ledger.times import from_text
 from federation.model import Counts, Finding, RunKind, RunReport, RunState, Severity
 from federation.pipeline import schedule
 from federation.pipeline.worker.beat import Beat
+from federation.pipeline.worker.desk import WORKER, Desk
 from federation.pipeline.worker.fetches import Fetches
 from federation.pipeline.worker.jobs import Arrival, Job, Pace, Shelf, Stopped, Watcher, Writing
-from federation.pipeline.worker.keeping import Pauses, keep_working
+from federation.pipeline.worker.keeping import Pauses, keep_working, one_at_a_time
 
-__all__ = ["WORKER", "Pace", "Pauses", "Shelf", "Watcher", "Worker", "Writing", "keep_working"]
+__all__ = ["Desk", "Pace", "Pauses", "Shelf", "Watcher", "Worker", "Writing", "keep_working", "one_at_a_time"]
 
-WORKER = "worker"  # the fact of the ledger that names the process whose worker is at it
 RESUMED = 3  # times that a run which ends its process is tried again at once; then it is due as after failures
 _FAILED = frozenset({RunState.FAILED, RunState.INCOMPLETE, RunState.ABANDONED})
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +24,23 @@ class Pauses:
     first: float = 30.0
     longest: float = 3600.0
     busy: float = 30.0
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: threading.Lock) -> Iterator[None]:
+    """Let one thread of this process write: to open a store a second time would take its lock from the first.
+
+    Raises DataFolderBusy.
+    """
+    if not lock.acquire(blocking=False):
+        raise DataFolderBusy(
+            "This process writes to the instance already: leave an order for its worker.",
+            "Ce processus écrit déjà dans l'instance : laissez un ordre à son ouvrier.",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def keep_working(
