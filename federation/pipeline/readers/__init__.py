@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from federation.errors import ConfigError
+from federation.pipeline.readers.activitypub import read_activitypub
 from federation.pipeline.readers.csv_reader import read_csv
 from federation.pipeline.readers.detection import detect
+from federation.pipeline.readers.feed import read_feed
 from federation.pipeline.readers.geojson import read_geojson
+from federation.pipeline.readers.html import read_html
 from federation.pipeline.readers.json_reader import read_json
 from federation.pipeline.readers.jsonld import read_jsonld
+from federation.pipeline.readers.oai_pmh import read_oai
 from federation.pipeline.readers.reading import PREFIXES, Reading, ReadOptions, UnreadableFeed
 from federation.pipeline.readers.xlsx import read_xlsx
 
@@ -21,10 +25,14 @@ Reader = Callable[[bytes, ReadOptions], Reading]
 
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
+        "activitypub": read_activitypub,
         "csv": read_csv,
+        "feed": read_feed,
         "geojson": read_geojson,
+        "html": read_html,
         "json": read_json,
         "json-ld": read_jsonld,
+        "oai-pmh": read_oai,
         "xlsx": read_xlsx,
     }
 )

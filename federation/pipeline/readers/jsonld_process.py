@@ -5,6 +5,7 @@ Must never run the processor in this process, nor give the child anything but th
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,10 +39,15 @@ class FullProcessor:
 
     def compile(self, contexts: Sequence[Any]) -> list[Answer]:
         """Give the active context of each context. Raises UnreadableFeed if the child dies or is too slow."""
-        if not contexts:
-            return []
-        answers: list[Answer] = self._ask(list(contexts), [])["compiled"]
-        return answers
+        alone = [
+            _compiled_alone(_Pinned(self.pinned), context[0])
+            if isinstance(context, list) and len(context) == 1 and isinstance(context[0], str)
+            else None
+            for context in contexts
+        ]
+        others = [context for context, answer in zip(contexts, alone, strict=True) if answer is None]
+        compiled = iter(self._ask(others, [])["compiled"] if others else ())
+        return [next(compiled) if answer is None else answer for answer in alone]
 
     def expand(self, documents: Iterable[Any], dropped: set[str]) -> list[Answer]:
         """Expand each document; ``dropped`` takes the keys that meant nothing. Raises UnreadableFeed like compile."""
@@ -71,6 +77,32 @@ class FullProcessor:
             raise _too_costly()
         reply: dict[str, Any] = orjson.loads(done.stdout)
         return reply
+
+
+class _Pinned:
+    """The pinned contexts as a key: one mapping is one key."""
+
+    __slots__ = ("contexts",)
+
+    def __init__(self, contexts: Mapping[str, Any]) -> None:
+        self.contexts = contexts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Pinned) and other.contexts is self.contexts
+
+    def __hash__(self) -> int:
+        return id(self.contexts)
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled_alone(pinned: _Pinned, address: str) -> Answer:
+    """Compile a context that is one address, once per process: a site has hundreds of pages under the same one.
+
+    A pinned context does not depend on the base of the document that names it.
+    """
+    processor = FullProcessor("https://document.invalid/", pinned.contexts)
+    answer: Answer = processor._ask([[address]], [])["compiled"][0]
+    return answer
 
 
 def _batches(documents: Iterable[Any]) -> Iterator[list[Any]]:

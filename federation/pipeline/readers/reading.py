@@ -52,6 +52,8 @@ class ReadOptions:
     ``types``: JSON-LD types to keep (``schema:Project``, an IRI); empty keeps all. ``contexts``: pinned JSON-LD
     contexts by address; nothing else is ever loaded. ``base_url`` resolves relative IRIs. ``length_proved`` False: the
     transfer did not prove that the body is whole, so the syntax must. ``declared_charset`` is the server's claim.
+    ``select``: XPath 1.0 by name, for pages. ``host`` is the one that answered (``host`` or ``host:port``), and a body
+    may speak for no other; None for a file, which is taken at its word.
     """
 
     format: str
@@ -68,6 +70,8 @@ class ReadOptions:
     max_record_bytes: int = 1024 * 1024
     length_proved: bool = True
     declared_charset: str | None = None
+    select: Mapping[str, str] = field(default_factory=dict)
+    host: str | None = None
 
 
 @dataclass(slots=True)

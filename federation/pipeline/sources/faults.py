@@ -47,6 +47,10 @@ FAULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "« {term} » dans [{table}] doit être une valeur ou une liste de valeurs.",
             '"{term}" in [{table}] must be a value or a list of values.',
         ),
+        "xpath": (
+            "« {name} » dans [select] n'est pas une expression XPath 1.0 ({reason}).",
+            '"{name}" in [select] is not an XPath 1.0 expression ({reason}).',
+        ),
         "level": ("« {value} » n'est pas un niveau d'ouverture.", '"{value}" is not a level.'),
         "not-words": (
             "« {word} » doit être un mot, une liste de mots, ou false.",

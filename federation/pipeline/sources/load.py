@@ -21,16 +21,8 @@ from federation.errors import ConfigError, os_reason, toml_fault
 from federation.model import Openness, Text
 from federation.pipeline.sources.faults import all_faults, nearest, say, value_fault
 from federation.pipeline.sources.schema import OPEN_TABLES, TABLES, PartnerTable, RecordsTable, SourceTable
-from federation.pipeline.sources.source import (
-    Coverage,
-    Crosswalk,
-    Limits,
-    Paging,
-    Partner,
-    Records,
-    Request,
-    Source,
-)
+from federation.pipeline.sources.select import read_select
+from federation.pipeline.sources.source import Crosswalk, Limits, Paging, Partner, Records, Request, Source, coverage_of
 from federation.pipeline.sources.terms import Terms
 from federation.pipeline.sources.toml_lines import key_lines, line_of
 from federation.vocabulary import Vocabulary
@@ -165,7 +157,7 @@ class _Reading:
             lang=source.lang,
             area=source.area,
             profile=source.profile,
-            coverage=Coverage(source.coverage),
+            coverage=coverage_of(str(source.format), source.coverage),
             licence=licence,
             contacts=_contacts(source.contact),
             schedule=source.schedule,
@@ -176,6 +168,7 @@ class _Reading:
             records=Records(**records.model_dump()),
             paging=self.paging,
             fields=checked.fields,
+            select=checked.select,
             only=checked.only,
             excluded=checked.excluded,
             split=checked.split,
@@ -205,6 +198,7 @@ class _Open:
     def __init__(self, reading: _Reading, tables: Mapping[str, Mapping[str, Any]]) -> None:
         self._reading, self._fault = reading, reading.fault
         self.fields = self._fields(tables.get("fields", {}))
+        self.select = read_select(tables.get("select", {}), self._fault)
         self.split = self._per_term("split", tables, _words)
         self.always = self._per_term("always", tables, _constants)
         self.levels = {key: Openness(value) for key, value in self._levels(tables)}

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
 
-Format = Literal["json-ld", "json", "geojson", "csv", "xlsx"]
+Format = Literal["json-ld", "json", "geojson", "csv", "xlsx", "feed", "html", "oai-pmh", "activitypub"]
 
 FORMATS: tuple[str, ...] = get_args(Format)
 """Formats that a source file may name."""
@@ -123,5 +123,5 @@ TABLES: dict[str, type[BaseModel]] = {
 }
 """Tables with fixed keys."""
 
-OPEN_TABLES = ("request", "fields", "only", "except", "split", "always", "crosswalk", "openness", "origins")
+OPEN_TABLES = ("request", "fields", "select", "only", "except", "split", "always", "crosswalk", "openness", "origins")
 """Tables whose keys are the partner's words or terms of the vocabulary."""

@@ -22,6 +22,18 @@ class Coverage(Enum):
     LOG = "log"
 
 
+def coverage_of(format_: str, said: str) -> Coverage:
+    """Give the coverage of a feed: RSS and Atom never hold all records, an outbox is a log of what was done.
+
+    For other formats it is what the source file says.
+    """
+    if format_ == "activitypub":
+        return Coverage.LOG
+    if format_ == "feed" and said == Coverage.COMPLETE.value:
+        return Coverage.WINDOW
+    return Coverage(said)
+
+
 @dataclass(frozen=True, slots=True)
 class Partner:
     """Who publishes the feed, as shown to people."""
@@ -120,7 +132,8 @@ class Source:
 
     ``url`` is an http(s) address or an absolute path; ``licence`` a canonical IRI or None; ``version`` the SHA-256
     (hex) of everything that decides what a row becomes: same bytes + same version = same records.
-    ``fields``: our dotted term to their columns or paths. ``area``: ``FR`` or (south, west, north, east) in degrees.
+    ``fields``: our dotted term to their columns or paths. ``select``: XPath 1.0 by name, for pages. ``area``: ``FR`` or
+    (south, west, north, east) in degrees.
     """
 
     id: str
@@ -143,6 +156,7 @@ class Source:
     records: Records = Records()
     paging: Paging | None = None
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    select: Mapping[str, str] = field(default_factory=dict)
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     excluded: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     split: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
