@@ -14,6 +14,7 @@ from federation.pipeline.cleaning.codes import (
     clean_organisation,
     clean_postcode,
 )
+from federation.pipeline.cleaning.contacts import clean_email
 from federation.pipeline.cleaning.dates import Moment, clean_date
 from federation.pipeline.cleaning.iris import clean_iri, normal_address
 from federation.pipeline.cleaning.numbers import clean_boolean, clean_number, clean_point
@@ -29,6 +30,7 @@ __all__ = [
     "clean_country",
     "clean_currency",
     "clean_date",
+    "clean_email",
     "clean_iri",
     "clean_line",
     "clean_number",

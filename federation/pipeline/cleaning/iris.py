@@ -26,13 +26,20 @@ _FORBIDDEN = re.compile(
     "\U0007fffe\U0007ffff\U0008fffe\U0008ffff\U0009fffe\U0009ffff\U000afffe\U000affff\U000bfffe\U000bffff\U000cfffe\U000cffff"
     "\U000dfffe\U000dffff]"
 )
+_FILE_ENDS = (
+    "avi avif bmp csv doc docx geojson gif gz heic htm html jpeg jpg js json jsonld mov mp3 mp4 odp ods odt pdf php "
+    "png ppt pptx rar rdf rtf svg tar tif tiff ttl txt wav webm webp xls xlsm xlsx xml zip"
+)
+_FILES = frozenset(_FILE_ENDS.split())
+"""Ends of file names. A few are top-level domains as well (``zip``, ``mov``), which partners hardly have."""
 _TRACKING = re.compile(r"(?:utm_\w+|fbclid|gclid|mc_cid|mc_eid|pk_\w+|mtm_\w+|xtor)$", re.IGNORECASE)
 
 
 def clean_iri(raw: Any, problems: list[Problem]) -> str | None:
     """Read a web address; None if it is missing (also ``http://`` alone) or cannot be one.
 
-    A missing scheme becomes ``https://`` with a hint; characters that an IRI may not hold are percent-encoded.
+    A missing scheme becomes ``https://`` with a hint, if what is there can be a host; characters that an IRI may not
+    hold are percent-encoded.
     """
     if isinstance(raw, dict):
         raw = raw.get("@id")
@@ -110,9 +117,18 @@ def _with_scheme(text: str) -> tuple[str, str | None]:
     if text.startswith("//"):
         text = text[2:]
     host = text.split("/", 1)[0].split("?", 1)[0]
-    if "." not in host or "@" in host or not _HOST.match(host.split(":")[0].casefold()):
+    name = host.split(":")[0].casefold().rstrip(".")
+    if "." not in name or "@" in host or not _HOST.match(name) or not _is_host(name, text[len(host) :]):
         return "", None
     return f"https://{text}", "iri-scheme"
+
+
+def _is_host(name: str, rest: str) -> bool:
+    """Whether what stands where a host could be is one: ``a.org`` and ``www.jpg.fr`` are, ``photo.jpg`` is not."""
+    if name.startswith("www.") or len(rest) > 1:
+        return True
+    last = name.rpartition(".")[2]
+    return len(last) > 1 and (last.isalpha() or last.startswith("xn--")) and last not in _FILES
 
 
 def _encoded(text: str) -> str:

@@ -142,9 +142,18 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         'the point "{value}" lies outside the territory of the source.',
     ),
     "postcode-zero": (
-        _I,
-        "« {value} » a perdu son zéro : lu {suggestion}. Enregistrez la colonne comme du texte.",
-        '"{value}" has lost its zero: read as {suggestion}. Save the column as text.',
+        _W,
+        "« {value} » n'a que quatre chiffres : lu {suggestion}, comme si un tableur avait ôté le zéro du début. Si "
+        "c'est un autre chiffre qui manque, ou le code d'un autre pays, c'est faux : vérifiez, et enregistrez la "
+        "colonne comme du texte.",
+        '"{value}" has only four digits: read as {suggestion}, as if a spreadsheet had removed the zero at the start. '
+        "If another digit is missing, or the code is that of another country, this is wrong: check it, and save the "
+        "column as text.",
+    ),
+    "email-unreadable": (
+        _W,
+        "cette valeur n'est pas une adresse de courriel (nom@domaine.fr) ; elle est laissée de côté.",
+        "this value is not an e-mail address (name@domain.org); it is left out.",
     ),
     "postcode-unreadable": (_W, "« {value} » n'est pas un code postal.", '"{value}" is not a postcode.'),
     "commune-zero": (

@@ -238,6 +238,8 @@ def _plain_words(
     if isinstance(plan, ScalarPlan):
         words = [] if _empty(raw) else words_of(raw, split, plan.key, sheet.problems)
         sheet.effort.spend(len(words), plan.key)
+        if sheet.problems:
+            sheet.report(plan.key)
         return words
     found = []
     for item in first_values(raw or (), sheet.problems):

@@ -19,6 +19,7 @@ from federation.pipeline.cleaning import (
     clean_country,
     clean_currency,
     clean_date,
+    clean_email,
     clean_iri,
     clean_line,
     clean_number,
@@ -210,7 +211,7 @@ def _cleaner(field: Field, source: Source, base_url: str) -> Clean:
         return lambda leaf, problems: None if (found := clean_iri(leaf, problems)) is None else iri(found)
     if kind is Kind.BOOLEAN:
         return _boolean
-    if kind is Kind.CODE or field.name in _CODES:
+    if kind is Kind.CODE or field.name in _CLEANERS:
         return _code(field)
     longest, repair = _longest(field), source.repair_encoding
     datatype = None if field.datatype in {None, XSD + "string"} else field.datatype
@@ -290,12 +291,12 @@ def _boolean(leaf: Any, problems: list[Problem]) -> str | None:
     return None if value is None else typed("true" if value else "false", XSD + "boolean")
 
 
-_CODES = frozenset({"postalCode", "codeINSEE", "addressCountry", "currency"})
 _CLEANERS = {
     "postalCode": clean_postcode,
     "codeINSEE": clean_commune,
     "addressCountry": clean_country,
     "currency": clean_currency,
+    "email": clean_email,
 }
 
 
@@ -343,7 +344,13 @@ def _organisation(field: Field) -> Clean:
 
 
 def words_of(raw: Any, split: Mapping[str, tuple[str, ...]], term: str, problems: list[Problem]) -> list[str]:
-    """Give the plain words of a value that stays out of the public graph, cleaned as lines of text."""
+    """Give the plain words of a value that stays out of the public graph, cleaned as lines of text.
+
+    Addresses of e-mail are checked, for nobody sees them who could tell.
+    """
     given = first_values(_splitter(split.get(term, ()))(raw), problems)
-    found = [clean_line(plain(leaf), []) for leaf in given]
+    if term.rpartition(".")[2] == "email":
+        found = [clean_email(plain(leaf), problems) for leaf in given]
+    else:
+        found = [clean_line(plain(leaf), []) for leaf in given]
     return list(dict.fromkeys(word for word in found if word is not None))

@@ -514,3 +514,34 @@ def test_the_store_reads_every_language_tag_that_is_taken(mapper: MakeMapper, ta
 
     assert outcome.record is not None
     assert list(ox.parse(outcome.record.content, ox.RdfFormat.N_TRIPLES))
+
+
+@pytest.mark.parametrize("entry", ['contact.email = "mail"\n', 'contact = "mail"\n'])
+def test_an_address_of_mail_that_is_none_is_told_without_being_shown(mapper: MakeMapper, entry: str) -> None:
+    """A field that is kept apart has its finding, under its own term; the message does not hold the value."""
+    outcome = one(mapper(NAME + entry), ROW | {"mail": "pas-un-courriel"})
+
+    (found,) = outcome.findings
+    assert (found.rule, found.term, found.severity) == ("email-unreadable", "contact.email", Severity.WARNING)
+    assert "pas-un-courriel" not in "".join(found.message.values())
+    assert outcome.record is not None
+    assert outcome.record.restricted == {}
+
+
+@pytest.mark.parametrize("mail", ["a@b.example", "A. B. <a@b.example>", "a@b.example ; c@d.example", "mailto:é@b.fr"])
+def test_addresses_of_mail_are_kept_apart_as_written(mapper: MakeMapper, mail: str) -> None:
+    """Several addresses, or one with its name, are no fault."""
+    outcome = one(mapper(NAME + 'contact.email = "mail"\n'), ROW | {"mail": mail})
+
+    assert outcome.findings == ()
+    assert outcome.record is not None
+    assert outcome.record.restricted["contact"]["values"] == [{"email": [mail.replace("<", "").replace(">", "")]}]
+
+
+def test_a_postcode_of_four_digits_is_read_with_its_zero_and_a_warning(mapper: MakeMapper) -> None:
+    """Nothing proves which digit is lost: both readings are told, and not as a mere hint."""
+    outcome = one(mapper(NAME + 'location.address.postalCode = "cp"\n'), ROW | {"cp": "2920"})
+
+    (found,) = outcome.findings
+    assert (found.rule, found.severity, found.suggestion) == ("postcode-zero", Severity.WARNING, "02920")
+    assert "autre chiffre" in found.message["fr"]
