@@ -1,7 +1,7 @@
 """JSON-LD of one thing, built directly from its triples: what framing and compaction with our context would give.
 
-A test proves it equal to pyld on examples (vocabulary design, section 8). Must never fetch a
-context, nor lose a triple.
+A test proves it equal to pyld on examples (vocabulary design, section 8), but for ``@type`` in values. Must never
+fetch a context, nor lose a triple.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class Compactor:
             return {"@language": value.language, "@value": value.text}
         if value.datatype == XSD + "string":
             return value.text
-        return {"type": self._named(value.datatype or ""), "@value": value.text}
+        # by its keyword: where "type" is an alias with a container, RDFLib loses the datatype
+        return {"@type": self._iri(value.datatype or ""), "@value": value.text}
 
     def _named(self, iri: str) -> str:
         return self._names.get(iri) or self._iri(iri)

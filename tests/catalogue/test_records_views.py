@@ -245,7 +245,12 @@ def framed_by_pyld(content: Content, frame: dict[str, Any], words: Words) -> dic
 
 
 def normal(value: Any, root: str = "") -> Any:
-    """Order of arrays aside; empty defaults and back-links to the root left out."""
+    """Order of arrays aside; empty defaults and back-links to the root left out.
+
+    The type of a value under its keyword: its alias is a set in our context, which RDFLib does not see through.
+    """
+    if isinstance(value, dict) and "@value" in value and "type" in value:
+        value = {"@type": value["type"], "@value": value["@value"]}
     if isinstance(value, dict):
         root = root or value.get("id", "")
         inner = {key: normal(item, root) for key, item in value.items() if item not in ([], {})}
