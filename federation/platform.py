@@ -42,7 +42,7 @@ from federation.pipeline.schedule import zone_named
 from federation.pipeline.sources import Source, SourceShelf, load_source
 from federation.pipeline.trial import TrialDesk
 from federation.pipeline.visitors import Visitors
-from federation.pipeline.worker import Desk, Pace, Watcher, Worker, keep_working, one_at_a_time
+from federation.pipeline.worker import Desk, Pace, Plain, Watcher, Worker, keep_working, one_at_a_time
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
 
@@ -362,8 +362,8 @@ class Platform:
         pace = Pace(zone_named(self.settings.timezone), self.settings.fetch_threads)
         shelf = SourceShelf(self.settings.sources_dir, self.vocabulary)
         with self.writing() as writer:
-            worker = Worker(writer, self._ledger, shelf, pace, watcher, _now)  # type: ignore[arg-type]
-            worker.run(stop, until_idle, due)
+            plain = Plain(writer, self._ledger, self.settings)
+            Worker(plain, self._ledger, shelf, pace, watcher, _now).run(stop, until_idle, due)
 
     def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:
         """Work until ``stop``, whatever fails in between; wait while another process writes."""

@@ -15,7 +15,7 @@ import click
 from federation import __version__
 from federation.cli.accounts import account_group
 from federation.cli.harvesting import check_command, harvest_command, preview_command
-from federation.cli.instance import init_command, rebuild_command, serve_command
+from federation.cli.instance import init_command, rebuild_command, serve_command, worker_command
 from federation.cli.reading import export_command, query_command, status_command
 from federation.cli.shell import Shell
 from federation.errors import CarrefourError, ConfigError, DataFolderBusy, QueryRejected
@@ -70,7 +70,7 @@ def group(context: click.Context, instance: Path, lang: str) -> None:
       carrefour harvest                  harvest all sources: fetch, map, validate, merge, index
       carrefour status                   partners, sources, last runs
       carrefour query 'SELECT …'         ask the graph; the same limits as the public endpoint
-      carrefour serve                    pages, linked data and SPARQL on http://127.0.0.1:8000
+      carrefour serve                    pages, linked data and SPARQL on http://127.0.0.1:8000; harvests each night
 
     \b
     Exit codes: 0 done; 1 done, with rejected records; 2 wrong usage or configuration;
@@ -88,6 +88,7 @@ for command in (
     query_command,
     export_command,
     serve_command,
+    worker_command,
     status_command,
     rebuild_command,
     account_group,

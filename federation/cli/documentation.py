@@ -39,6 +39,7 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "query": (0, USAGE, FAILED),
         "export": (0, USAGE, FAILED),
         "serve": (0, USAGE, FAILED),
+        "worker": (0, USAGE, FAILED),
         "status": (0, USAGE, FAILED),
         "rebuild": (0, USAGE, FAILED, BUSY),
         "account": (0, USAGE, FAILED),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from federation.cli.following import follow, progress_bar, quiet
 from federation.cli.reports import count_line, finding_lines, finding_values, project_count, run_line, run_values
 from federation.cli.shell import Shell
-from federation.errors import ConfigError
-from federation.model import RunReport, RunState, Severity
-from federation.pipeline import Preview, Progress
+from federation.errors import ConfigError, DataFolderBusy
+from federation.model import RunReport, RunState, Severity, Text
+from federation.pipeline import Preview
 from federation.pipeline.sources import Source
+from federation.pipeline.worker import Watcher
 from federation.platform import Platform, check_alone
 from federation.settings import CONFIG_NAME
 
@@ -26,31 +27,76 @@ FAILURES = {RunState.FAILED, RunState.INCOMPLETE, RunState.ABANDONED}
 
 @click.command("harvest")
 @click.argument("sources", nargs=-1)
+@click.option("--due", is_flag=True, help="Only the sources whose time has come, as the worker would.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per run.")
 @click.pass_obj
-def harvest_command(shell: Shell, sources: tuple[str, ...], as_json: bool) -> int:
+def harvest_command(shell: Shell, sources: tuple[str, ...], due: bool, as_json: bool) -> int:
     """Harvest SOURCES (ids of files in sources/), or all of them.
 
     Each feed is fetched, read, mapped, validated and merged; records already known and unchanged are skipped. A
-    failing source does not stop the others. Counts: +new ~changed =unchanged.
+    failing source does not stop the others. Counts: +new ~changed =unchanged. While `carrefour serve` or `carrefour
+    worker` writes to the instance, the orders are left to it and followed to their end.
     """
     platform = shell.platform()
-    chosen, faults = _load(shell, platform, sources or platform.source_ids())
-    reports = []
-    with platform.writing() as writer:
-        for source in chosen:
-            with _progress(source.id) as progress:
-                report = writer.harvest(source, progress)
-            reports.append(report)
-            if as_json:
-                click.echo(json.dumps(run_values(report), ensure_ascii=False))
-            else:
-                click.echo(run_line(report, shell.lang, alone=False))
-                for line in finding_lines(report.findings, shell.lang, SHOWN):
-                    click.echo(line)
+    shown = _Shown(shell, as_json)
+    if due:
+        if sources:
+            raise click.UsageError("--due goes without SOURCES.")
+        faults = _harvest_due(shell, platform, shown)
+    else:
+        chosen, faults = _load(shell, platform, sources or platform.source_ids())
+        try:
+            with platform.writing() as writer:
+                for source in chosen:
+                    with progress_bar(source.id) as progress:
+                        report = writer.harvest(source, progress)
+                    shown(report)
+        except DataFolderBusy:
+            known = set(platform.source_ids())
+            if not platform.has_worker() or not all(source.id in known for source in chosen):
+                raise
+            follow(shell, platform, chosen, shown)
     if not as_json:
         click.echo(project_count(*platform.totals(), shell.lang) + ".")
-    return FAILED if faults else _exit_code(reports)
+    return FAILED if faults else _exit_code(shown.reports)
+
+
+class _Shown:
+    """Prints each run as it ends, and keeps its account."""
+
+    def __init__(self, shell: Shell, as_json: bool) -> None:
+        self._shell, self._as_json = shell, as_json
+        self.reports: list[RunReport] = []
+
+    def __call__(self, report: RunReport) -> None:
+        self.reports.append(report)
+        if self._as_json:
+            click.echo(json.dumps(run_values(report), ensure_ascii=False))
+            return
+        click.echo(run_line(report, self._shell.lang, alone=False))
+        for line in finding_lines(report.findings, self._shell.lang, SHOWN):
+            click.echo(line)
+
+
+def _harvest_due(shell: Shell, platform: Platform, shown: _Shown) -> int:
+    """Do what a worker would do now; tell of what is wrong besides, and count it."""
+    faults: list[Text] = []
+
+    def said(text: Text) -> None:
+        faults.append(text)
+        shell.tell(text)
+
+    try:
+        platform.work(threading.Event(), Watcher(shown, said), until_idle=True)
+    except DataFolderBusy:
+        if not platform.has_worker():
+            raise
+        text = {
+            "fr": f"Le processus {platform.desk.worker()} s'occupe déjà des sources dont c'est l'heure.",
+            "en": f"Process {platform.desk.worker()} takes care of the sources that are due already.",
+        }
+        click.echo(shell.say(text), err=True)
+    return len(faults)
 
 
 def _load(shell: Shell, platform: Platform, names: Sequence[str]) -> tuple[list[Source], int]:
@@ -70,7 +116,7 @@ def _load(shell: Shell, platform: Platform, names: Sequence[str]) -> tuple[list[
     if not loaded:
         raise faults[0]
     for fault in faults:
-        click.echo(f"carrefour: {shell.say(getattr(fault, 'text', None) or {'en': str(fault)})}", err=True)
+        shell.tell(fault.text)
     return loaded, len(faults)
 
 
@@ -79,26 +125,6 @@ def _exit_code(reports: Sequence[RunReport]) -> int:
         return FAILED
     rejected = any(report.counts.rejected or report.counts.held for report in reports)
     return REJECTS if rejected else 0
-
-
-def quiet(_stage: str, _done: int, _total: int | None) -> None:
-    """Show no progress."""
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """A progress bar on a terminal; silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield quiet
-        return
-    with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True, item_show_func=str) as bar:
-
-        def show(stage: str, done: int, total: int | None) -> None:
-            bar.length = max(total or done, 1)
-            bar.pos = min(done, bar.length)
-            bar.update(0, stage)
-
-        yield show
 
 
 @click.command("preview")
@@ -112,7 +138,7 @@ def preview_command(shell: Shell, source: str, sample: bool, as_json: bool) -> i
     Says what a harvest would add, change and reject, with all findings: +new ~changed =unchanged.
     """
     platform = shell.platform()
-    with _progress(source) as progress:
+    with progress_bar(source) as progress:
         plan = platform.preview(platform.source(source), progress)
     _print_preview(shell, plan, sample, as_json)
     return REJECTS if plan.report.counts.rejected or plan.report.counts.held else 0

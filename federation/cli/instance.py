@@ -1,18 +1,21 @@
-"""Commands about the instance itself: init, serve, rebuild."""
+"""Commands about the instance itself: init, serve, worker, rebuild."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
+import threading
 from pathlib import Path
 from types import FrameType
 
 import click
 import waitress
 
-from federation.cli.reports import project_count
+from federation.cli.reports import project_count, run_line
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, os_reason
+from federation.pipeline.worker import Watcher
 from federation.platform import demo_folder
 from federation.settings import CONFIG_NAME
 from federation.web import create_app
@@ -69,9 +72,10 @@ def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
 @click.option("--port", type=int, help="Port to listen on. Default: the setting `port`.")
 @click.pass_obj
 def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
-    """Serve pages, linked data and SPARQL.
+    """Serve pages, linked data and SPARQL, and harvest the sources that are due.
 
-    Reads what the last harvest published and follows the next ones: a harvest may run beside it.
+    The setting `worker` keeps it from harvesting. While another process writes to the instance, it only reads, and
+    follows what that one publishes. Told to stop, it ends the batch that it writes; the next start takes up the rest.
     """
     platform = shell.platform()
     platform.catch_up()
@@ -96,12 +100,42 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     }
     click.echo(shell.say(texts))
     signal.signal(signal.SIGTERM, _as_interrupted)
+    stop = threading.Event()
+    worker = threading.Thread(target=platform.keep_working, args=(stop, _watcher(shell)), name="harvests", daemon=True)
+    if settings.worker:
+        worker.start()
     try:
         server.run()  # ends by an interruption, and gives answers under way five seconds
     finally:
+        stop.set()
+        if worker.is_alive():
+            worker.join()
         platform.close()  # ends the queries that still run, so that the threads that wait for them come to their end
         server.task_dispatcher.shutdown()
         server.close()
+
+
+@click.command("worker")
+@click.pass_obj
+def worker_command(shell: Shell) -> None:
+    """Harvest what is asked for and what is due, until it is stopped; nothing is served.
+
+    For an instance whose pages are served by other processes. While another process writes, it waits.
+    """
+    platform = shell.platform()
+    signal.signal(signal.SIGTERM, _as_interrupted)
+    text = {
+        "fr": "Moissonne ce qui est demandé et ce dont c'est l'heure (Ctrl+C pour arrêter).",
+        "en": "Harvests what is asked for and what is due (Ctrl+C to stop).",
+    }
+    click.echo(shell.say(text))
+    with contextlib.suppress(KeyboardInterrupt):
+        platform.keep_working(threading.Event(), _watcher(shell))
+
+
+def _watcher(shell: Shell) -> Watcher:
+    """Tell on standard error how runs end, in one line each, and what else is to be said."""
+    return Watcher(lambda report: click.echo(run_line(report, shell.lang), err=True), shell.tell)
 
 
 def _as_interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -36,3 +36,7 @@ class Shell:
     def say(self, text: Mapping[str, str]) -> str:
         """The text in the language of this call."""
         return text.get(self.lang) or text.get("fr") or next(iter(text.values()), "")
+
+    def tell(self, text: Mapping[str, str]) -> None:
+        """Say something beside the results, in the language of this call."""
+        click.echo(f"carrefour: {self.say(text)}", err=True)

@@ -56,14 +56,21 @@ def keep_working(
         failure = _outcome(session, stop)
         if failure is None:
             return
+        busy = isinstance(failure, DataFolderBusy)
         if not isinstance(failure, CarrefourError):
             _LOG.error("the worker was ended by a fault of ours; it starts again", exc_info=failure)
         elif told != str(failure):
             told = str(failure)
-            said(failure.text)
-        busy = isinstance(failure, DataFolderBusy)
+            said(_waiting(failure.text) if busy else failure.text)
         stop.wait(pauses.busy if busy else pause)
         pause = pauses.first if busy else min(pause * 2, pauses.longest)
+
+
+def _waiting(text: Text) -> Text:
+    return {
+        "fr": f"Rien n'est moissonné ici pour le moment, la lecture reste ouverte. {text['fr']}",
+        "en": f"Nothing is harvested here for the time being, reading goes on. {text['en']}",
+    }
 
 
 def _outcome(session: Callable[[], None], stop: threading.Event) -> BaseException | None:

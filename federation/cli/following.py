@@ -1,0 +1,82 @@
+"""Harvests done by the worker of another process: leave the orders, show how far they are, tell how they end."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import click
+
+from federation.cli.shell import Shell
+from federation.errors import ConfigError, DataFolderBusy
+from federation.model import RunReport, RunState
+from federation.pipeline import Progress
+from federation.pipeline.sources import Source
+from federation.pipeline.worker import Watcher
+from federation.platform import Platform
+
+LOOK = 0.3  # seconds between two looks at a run
+TAKE_OVER = 2.0  # seconds between two attempts to do it here: the worker may have gone
+
+
+def quiet(_stage: str, _done: int, _total: int | None) -> None:
+    """Show no progress."""
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress]:
+    """A progress bar on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield quiet
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True, item_show_func=str) as bar:
+
+        def show(stage: str, done: int, total: int | None) -> None:
+            bar.length = max(total or done, 1)
+            bar.pos = min(done, bar.length)
+            bar.update(0, stage)
+
+        yield show
+
+
+def follow(shell: Shell, platform: Platform, sources: Sequence[Source], show: Callable[[RunReport], None]) -> None:
+    """Have the worker harvest ``sources``, and show each run when it has ended. An interruption leaves the orders."""
+    orders = [(source, platform.desk.order(source)) for source in sources]
+    text = {
+        "fr": f"Le processus {platform.desk.worker()} moissonne déjà : les ordres lui sont laissés.",
+        "en": f"Process {platform.desk.worker()} is harvesting already: the orders are left to it.",
+    }
+    click.echo(shell.say(text), err=True)
+    try:
+        for source, run in orders:
+            with progress_bar(source.id) as progress:
+                report = _ended(platform, run, progress)
+            show(report)
+    except KeyboardInterrupt:
+        text = {
+            "fr": "Interrompu : les ordres restent dans la file, et la moisson se fera sans vous (carrefour status).",
+            "en": "Interrupted: the orders stay in the queue, and the harvest goes on without you (carrefour status).",
+        }
+        click.echo(shell.say(text), err=True)
+        raise
+
+
+def _ended(platform: Platform, run: str, progress: Progress) -> RunReport:
+    """Wait for the end of a run; do it here if whoever should has gone. Raises ConfigError."""
+    tried = time.monotonic()
+    while True:
+        report = platform.desk.account(run)
+        if report is None:
+            raise ConfigError(f"The order {run} is gone.", f"L'ordre {run} n'existe plus.")
+        if report.state not in {RunState.QUEUED, RunState.RUNNING}:
+            return report
+        if report.state is RunState.RUNNING and (known := platform.desk.progress(run)):
+            progress(str(known.get("stage", "")), int(known.get("done") or 0), known.get("total"))
+        if time.monotonic() - tried >= TAKE_OVER:
+            tried = time.monotonic()
+            with suppress(DataFolderBusy):
+                platform.work(threading.Event(), Watcher(lambda _: None, lambda _: None), until_idle=True, due=False)
+        time.sleep(LOOK)
