@@ -12,6 +12,7 @@ from types import FrameType
 import click
 import waitress
 
+from federation.cli import template
 from federation.cli.reports import project_count, run_line
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, os_reason
@@ -21,21 +22,14 @@ from federation.settings import CONFIG_NAME
 from federation.web import create_app
 
 THREADS = 24  # a running query holds one for up to its time limit
-TEMPLATE = """\
-# Settings of this instance. All of them, with their meaning: docs/settings.md
-# The public address never changes: every IRI is built on it.
-base_url = "http://127.0.0.1:8000"
-name = "Carrefour"
-# contact = "you@example.org"
-"""
 
 
 @click.command("init")
-@click.option("--demo", is_flag=True, help="With the demonstration partners: seven feeds in as many formats.")
+@click.option("--demo", is_flag=True, help="With the demonstration partners: seven feeds in five formats.")
 @click.option("--exist-ok", is_flag=True, help="Do nothing if the folder holds an instance already.")
 @click.pass_obj
 def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
-    """Make an instance: carrefour.toml, sources/ and data/ in the instance folder."""
+    """Make an instance: carrefour.toml, sources/ with a model of a source file, and data/ in the instance folder."""
     config = shell.instance / CONFIG_NAME
     if config.exists():
         if exist_ok:
@@ -53,16 +47,23 @@ def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
             shutil.copyfile(source / CONFIG_NAME, config)
         else:
             (shell.instance / "sources").mkdir(exist_ok=True)
-            config.write_text(TEMPLATE, "utf-8")
+            (shell.instance / "sources" / template.SOURCE_NAME).write_text(template.SOURCE, "utf-8")
+            config.write_text(template.CONFIG, "utf-8")
     except OSError as error:
         why = os_reason(error)
         raise ConfigError(
             f"The instance cannot be made in {shell.instance}: {why['en']}.",
             f"L'instance ne peut pas être créée dans {shell.instance} : {why['fr']}.",
         ) from error
+    model = shell.instance.resolve() / "sources" / template.SOURCE_NAME
+    first = {
+        "fr": "" if demo else f"un fichier de source (modèle : {model}), ",
+        "en": "" if demo else f"a source file (model: {model}), ",
+    }
     text = {
-        "fr": f"Instance créée dans {shell.instance.resolve()}. Ensuite : carrefour harvest, puis carrefour serve.",
-        "en": f"Instance made in {shell.instance.resolve()}. Next: carrefour harvest, then carrefour serve.",
+        "fr": f"Instance créée dans {shell.instance.resolve()}. Ensuite : {first['fr']}carrefour harvest, "
+        "puis carrefour serve.",
+        "en": f"Instance made in {shell.instance.resolve()}. Next: {first['en']}carrefour harvest, then carrefour serve.",
     }
     click.echo(shell.say(text), err=True)
 
