@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from federation.catalogue.disclosure import LICENCE_RULES, Disclosure
 from federation.catalogue.quality import Quality, assess_quality
-from federation.catalogue.reports import LICENCE_RULES, Disclosure
 from federation.catalogue.search import document
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals

@@ -13,11 +13,13 @@ from typing import Any
 
 import pyoxigraph as ox
 
+from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.search import document
 from federation.catalogue.words import Words
 from federation.engines import QueryAnswer, QueryLimits
 from federation.engines.search_memory import MemorySearch
-from federation.model import Counts, RunReport, RunState, Triple, to_lines
+from federation.ledger.qualities import QualityRow
+from federation.model import Counts, Finding, Openness, RunReport, RunState, Triple, to_lines
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
 
@@ -219,6 +221,13 @@ class Source:
     url: str | None = "https://www.avise.org/export.json"
 
 
+def sample_run() -> RunReport:
+    """The one run of the sample."""
+    start = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    counts = Counts(read=3, accepted=2, rejected=1, new=2)
+    return RunReport(RUN, "avise-fiches", "avise", RunState.WITH_REJECTS, start, start.replace(second=9), counts)
+
+
 @dataclass
 class Book:
     """RunBook of the sample."""
@@ -229,12 +238,25 @@ class Book:
     def sources_of(self, partner: str) -> Sequence[Source]:
         return [Source("avise-fiches", "Fiches de l'Avise")] if partner == "avise" else []
 
+    runs: dict[str, RunReport] = field(default_factory=lambda: {RUN: sample_run()})
+    said: dict[str, list[Finding]] = field(default_factory=dict)
+    scores: dict[str, QualityRow] = field(default_factory=dict)
+
     def last_run(self, source: str) -> RunReport | None:
-        if source != "avise-fiches":
-            return None
-        counts = Counts(read=3, accepted=2, rejected=1, new=2)
-        start = datetime(2026, 1, 2, 3, tzinfo=UTC)
-        return RunReport(RUN, source, "avise", RunState.WITH_REJECTS, start, start.replace(second=9), counts)
+        return self.runs[RUN] if source == "avise-fiches" else None
+
+    def run(self, name: str) -> RunReport | None:
+        return self.runs.get(name)
+
+    def findings(self, run: str) -> Iterator[Finding]:
+        return iter(self.said.get(run, ()))
+
+    def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[RunReport]:
+        mine = [run for run in self.runs.values() if run.partner == partner and source in (None, run.source)]
+        return sorted(mine, key=lambda run: run.started, reverse=True)[:limit]
+
+    def qualities(self, sources: Sequence[str]) -> Mapping[str, QualityRow]:
+        return {name: row for name, row in self.scores.items() if name in sources}
 
     def withdrawn(self, iri: str) -> datetime | None:
         return self.gone.get(iri)
@@ -254,6 +276,10 @@ class Sample:
     search: MemorySearch
     queries: NoQueries
     ledger: Book
+    levels: Mapping[str, Openness] = field(default_factory=dict)
+
+    def disclosure(self, run: RunReport) -> Disclosure:
+        return Disclosure(self.vocabulary.fields, self.levels)
 
 
 def make_platform(filled: bool = True) -> Sample:

@@ -1,7 +1,7 @@
 """The findings of a run as a SHACL validation report (SHACL, section 3.6), linked to the run and to our fields.
 
 Pure. The report is worked out for one document and never enters the public store. Must never hold what
-:class:`~federation.catalogue.reports.Disclosure` has not let through.
+:class:`~federation.catalogue.disclosure.Disclosure` has not let through.
 """
 
 from __future__ import annotations

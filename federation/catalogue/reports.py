@@ -1,18 +1,17 @@
 """What a run found, as its partner should read it: grouped by cause, in the partner's own words, with what to do.
 
 Pure: findings in, plain values with both languages out. Must never show the public a value that is not open data:
-whoever publishes a finding takes it through :class:`Disclosure` first.
+every finding goes through a Disclosure first.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from federation.model import Finding, Openness, RunKind, RunReport, RunState, Severity, Text
+from federation.catalogue.disclosure import Disclosure
+from federation.model import Counts, Finding, RunKind, RunReport, RunState, Severity, Text
 
 EXAMPLES = 5  # rows shown of one cause
 WORDS = 200  # unknown words shown; the table has all
@@ -22,91 +21,7 @@ SEVERITIES: Mapping[Severity, Text] = {
     Severity.INFO: {"fr": "Conseil", "en": "Advice"},
 }
 UNKNOWN_WORD = ("unknown-word", "unknown-word-dropped")
-LICENCE_RULES = ("licence-missing", "licence-unreadable", "licence-not-open", "access-unreadable")
-"""Rules by which a record may not be public: nothing of it is shown."""
-
-_ABOUT_IDS = frozenset({"id-duplicate", "key-repeated", "key-owned-elsewhere", "row-repeated", "more-findings"})
-_NOT_SHOWN: Text = {
-    "fr": "une valeur ne convient pas. Ce champ n'est pas public : elle n'est pas montrée ici.",
-    "en": "a value is not right. This field is not public, so the value is not shown here.",
-}
-_ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s/?#»\"')]+)([/?#][^\s»\"')]*)?")
-_PATH = re.compile(r"(?<![\w/:.…])/(?:[^\s/»\"']+/)+[^\s»\"']*")
-_LEVELS = list(Openness)
 _RANK = {Severity.VIOLATION: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
-
-class Described(Protocol):
-    """What is needed of a field of the vocabulary."""
-
-    @property
-    def openness(self) -> Openness: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Disclosure:
-    """What of the findings of a source anybody may read.
-
-    ``fields``: the vocabulary's, by term. ``levels``: the source's own levels by term; None if they cannot be known
-    (its file is gone), then no value is shown. ``source``: the level of the source as a whole. ``closed``: records
-    that are not public: nothing that would name or quote them is shown. ``all``: for operators, who see everything.
-    """
-
-    fields: Mapping[str, Described] = field(default_factory=dict)
-    levels: Mapping[str, Openness] | None = None
-    source: Openness = Openness.OPENDATA
-    closed: Container[str] = frozenset()
-    all: bool = False
-
-    def __call__(self, finding: Finding) -> Finding:
-        """Give the finding as it may be shown: whole, or without its value."""
-        if self.all:
-            return finding
-        if self._is_open(finding):
-            return finding if finding.record or finding.term else replace(finding, message=_without_paths(finding))
-        record = None if finding.record is not None and finding.record in self.closed else finding.record
-        quoted = finding.value is not None or finding.suggestion is not None
-        message = _NOT_SHOWN if quoted and not _is_neutral(finding) else finding.message
-        return replace(finding, value=None, suggestion=None, message=message, record=record)
-
-    def _is_open(self, finding: Finding) -> bool:
-        if self.levels is None or self.source is not Openness.OPENDATA:
-            return False
-        if finding.record is not None and finding.record in self.closed:
-            return False
-        if finding.term is None:
-            return finding.rule in _ABOUT_IDS or finding.value is None
-        return self.level(finding.term) is Openness.OPENDATA
-
-    def level(self, term: str) -> Openness:
-        """How open a term is: the strictest of itself and what it is part of. What we do not know is private."""
-        keys = [key for key in self.fields if key == term or key.endswith(f".{term}")]
-        if not keys:
-            return Openness.PRIVATE
-        return max((self._level(key) for key in keys), key=_LEVELS.index)
-
-    def _level(self, key: str) -> Openness:
-        levels = self.levels or {}
-        parts = key.split(".")
-        chain = [".".join(parts[: count + 1]) for count in range(len(parts))]
-        known = [levels.get(one) or self.fields[one].openness for one in chain if one in levels or one in self.fields]
-        return max(known, key=_LEVELS.index)
-
-
-OPERATOR = Disclosure(all=True)
-
-
-def _is_neutral(finding: Finding) -> bool:
-    """Whether the message comes from a shape: those speak of the field, never of the value."""
-    return finding.rule.startswith("shape:")
-
-
-def _without_paths(finding: Finding) -> Text:
-    """The message without what follows the host of an address, nor any path: there may be secrets in it."""
-    return {
-        tag: _PATH.sub("…", _ADDRESS.sub(lambda found: f"{found[1]}{found[2]}{'/…' if found[3] else ''}", text))
-        for tag, text in finding.message.items()
-    }
 
 
 # -- causes ---------------------------------------------------------------------------------------------------------
@@ -218,7 +133,7 @@ def make_report(
         causes=tuple(causes),
         words=tuple(_word(one) for one in ordered[:words]),
         more_words=max(len(ordered) - words, 0),
-        account=account(run),
+        account=account(run.counts),
         holds=hold_words(run),
         told=told or ({"fr": run.message, "en": run.message} if run.message and disclosure.all else None),
         total=total,
@@ -320,9 +235,8 @@ _PARTS = (
 )
 
 
-def account(run: RunReport) -> Text:
+def account(counts: Counts) -> Text:
     """What became of every row: read = accepted + held + rejected + excluded + merged, in words."""
-    counts = run.counts
     french, english = [], []
     for name, (one, many), said in _PARTS:
         if number := getattr(counts, name):

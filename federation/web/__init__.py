@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Flask, Response, request
 
-from federation.web import errors, meaning, pages, things
+from federation.web import errors, meaning, pages, passages, runs, things
 from federation.web.contract import Platform, RunBook, SourceLine
 from federation.web.filters import install_filters
 from federation.web.language import LanguagePrefix, install_translations
@@ -35,7 +35,14 @@ def create_app(platform: Platform) -> Flask:
     install_translations(app)
     install_filters(app)
     errors.register(app)
-    for blueprint in (pages.blueprint, things.blueprint, meaning.blueprint, sparql_blueprint()):
+    for blueprint in (
+        pages.blueprint,
+        things.blueprint,
+        runs.blueprint,
+        passages.blueprint,
+        meaning.blueprint,
+        sparql_blueprint(),
+    ):
         app.register_blueprint(blueprint)
     app.after_request(_protect)
     app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]

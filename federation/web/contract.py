@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from federation.catalogue.reports import Disclosure
+from federation.catalogue.disclosure import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
 from federation.ledger.audit import AuditLine
 from federation.ledger.gate import Login

@@ -10,9 +10,11 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, request, url_for
 from markupsafe import Markup
 
+from federation.catalogue.reports import STATES
 from federation.catalogue.search import SearchQuery
 from federation.catalogue.values import BASE
 from federation.catalogue.words import SCHEMES
+from federation.model import RunState
 from federation.web import decor
 from federation.web.language import (
     LANGUAGES,
@@ -143,15 +145,7 @@ def tier_label(tier: str) -> str:
 
 def state_label(state: str) -> str:
     """State of a run, in words."""
-    return {
-        "running": say("en cours"),
-        "unchanged": say("inchangée"),
-        "succeeded": say("réussie"),
-        "with-rejects": say("réussie avec rejets"),
-        "incomplete": say("incomplète"),
-        "failed": say("échouée"),
-        "abandoned": say("abandonnée"),
-    }.get(state, state)
+    return text_in(STATES[RunState(state)]) if state in {one.value for one in RunState} else state
 
 
 def install_filters(app: Flask) -> None:

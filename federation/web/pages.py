@@ -18,6 +18,7 @@ from federation.errors import EngineUnavailable, QueryRejected
 from federation.vocabulary import Concept, fold
 from federation.web.filters import concept_label
 from federation.web.language import language, say, show_number, text_in
+from federation.web.quality import quality_views
 from federation.web.respond import finish, href, page
 from federation.web.site import catalogue, site
 
@@ -203,6 +204,7 @@ def partner(slug: str) -> Response:
         name=known.name if known else catalogue().partner_name(slug),
         known=known,
         sources=sources,
+        qualities=quality_views([source.id for source, _ in sources]),
         total=found.total,
         cards=catalogue().cards(found.ids[:6]),
         iri=catalogue().actor(slug),

@@ -1,4 +1,4 @@
-"""Linked data at every instance IRI: projects, records, partners, sources, runs. 200, 301, 303, 406, 410.
+"""Linked data at every instance IRI: projects, records, partners, sources. 200, 301, 303, 406, 410.
 
 Follows vocabulary design, section 10. The IRI asked for is rebuilt on the configured base, never on a Host header.
 """
@@ -24,11 +24,11 @@ from federation.catalogue.values import (
     by_subject,
     first_text,
     one_iri,
-    one_literal,
 )
 from federation.catalogue.views import project_view, record_view
 from federation.web.filters import project_path
 from federation.web.language import text_in
+from federation.web.quality import quality_of, quality_views
 from federation.web.respond import Link, choose, href, moved, negotiated, page, see_other
 from federation.web.schema_org import project_as_schema_org
 from federation.web.site import catalogue, site
@@ -177,7 +177,7 @@ def record(partner: str, name: str) -> Response:
     return negotiated(content, path, form, RECORD_DATA, html, links=links, modified=_changed(iri))
 
 
-# -- partners, sources, runs ------------------------------------------------------------------------------------------
+# -- partners, sources ------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/actors/<name>")
@@ -190,64 +190,46 @@ def actor(name: str) -> Response:
         raise NotFound
     if (form or choose([*DATA, HTML], JSONLD, path)) is HTML:
         return see_other(f"/contributeur/{slug}", HTML)
+    owned = [one.id for one in site().platform.ledger.sources_of(slug)]
+    content = replace(content, triples=(*content.triples, *quality_of(owned)))
     return negotiated(content, path, form, DATA, None)
 
 
 @blueprint.get("/sources/<name>")
 def source(name: str) -> Response:
-    """A source of a partner: whose it is, under which licence, and the last run that changed something."""
-    return _described(name, "sources", "source.html")
-
-
-@blueprint.get("/runs/<name>")
-def run(name: str) -> Response:
-    """One run: when, of which source, with which input (PROV)."""
-    return _described(name, "runs", "run.html")
-
-
-def _described(name: str, kind: str, template: str) -> Response:
+    """A source of a partner: whose it is, under which licence, its quality, the last run that changed something."""
     slug, form = split(name, DATA)
-    path = f"/{kind}/{slug}"
+    path = f"/sources/{slug}"
     content = catalogue().thing(iri_of(path))
     if content is None:
         raise NotFound
     node = by_subject(content.triples).get(content.root, {})
     licence = one_iri(node, DCTERMS + "license")
     links: list[Link] = [(licence, "license", None)] if licence else []
-    started, ended = one_literal(node, PROV + "startedAtTime"), one_literal(node, PROV + "endedAtTime")
-    latest = catalogue().last_run_of(content.root) if kind == "sources" else None
+    latest = catalogue().last_run_of(content.root)
     if latest is not None:
         content = replace(content, triples=(*content.triples, *latest.triples))
         links.append((latest.root, _PROVENANCE, None))
+    content = replace(content, triples=(*content.triples, *quality_of([slug])))
+    partner = _slug(one_iri(node, DCTERMS + "publisher"))
 
     def html() -> Response:
         return page(
-            template,
+            "source.html",
             latest=latest.root if latest else None,
             slug=slug,
             iri=content.root,
             path=path,
             formats=DATA,
             title=text_in(first_text(node, DCTERMS + "title")) or slug,
-            partner=_slug(one_iri(node, DCTERMS + "publisher")),
-            partner_name=catalogue().partner_name(_slug(one_iri(node, DCTERMS + "publisher")) or ""),
-            source=_slug(next((t[1:-1] for t in node.get(PROV + "used", ()) if "/sources/" in t), None)),
-            counts=_counts(one_literal(node, CRF + "counts") or ""),
-            state=one_literal(node, CRF + "runState"),
+            partner=partner,
+            partner_name=catalogue().partner_name(partner or ""),
             licence=licence,
-            started=started,
-            ended=ended,
-            last=site().platform.ledger.last_run(slug) if kind == "sources" else None,
+            last=site().platform.ledger.last_run(slug),
+            assessed=quality_views([slug]).get(slug),
         )
 
-    modified = datetime.fromisoformat(ended) if ended else None  # a run that has ended never changes
-    return negotiated(content, path, form, DATA, html, links=links, modified=modified)
-
-
-def _counts(said: str) -> dict[str, int]:
-    """The figures of a run, by name, from its ``crf:counts``."""
-    pairs = (pair.partition("=") for pair in said.split())
-    return {name: int(value) for name, _, value in pairs if value.isdecimal()}
+    return negotiated(content, path, form, DATA, html, links=links)
 
 
 def _slug(iri: str | None) -> str | None:
