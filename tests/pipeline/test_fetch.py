@@ -443,7 +443,6 @@ def test_public_addresses_are_told_from_others(address: str, public: bool) -> No
     ("status", "kind", "said"),
     [
         ("404 Not Found", FetchRefused, "no longer, exist"),
-        ("410 Gone", FetchRefused, "gone for good"),
         ("401 Unauthorized", FetchRefused, "credentials"),
         ("403 Forbidden", FetchRefused, "denies access"),
         ("304 Not Modified", FetchRefused, "304"),
@@ -467,6 +466,16 @@ def test_statuses_are_told_in_plain_words(server: LyingServer, status: str, kind
     assert isinstance(error, FetchFailed | FetchRefused)
     assert error.status == int(status[:3])
     assert error.retry_after == ("30" if kind is FetchFailed else None)
+
+
+def test_an_address_that_is_gone_has_its_own_word(server: LyingServer) -> None:
+    """Fault 11: 410 is told apart, as its source is to be paused."""
+    server.answers["/feed"] = http(b"<html>", status="410 Gone")
+
+    with failure(Fault.GONE) as caught:
+        get(server)
+
+    assert "gone for good" in str(caught.value)
 
 
 def test_not_modified_is_an_answer_if_it_was_asked_for(server: LyingServer) -> None:

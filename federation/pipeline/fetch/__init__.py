@@ -8,6 +8,7 @@ robots.txt, adds conditional headers, and tries again; ``FetchFailed.fault`` and
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import stat
 import time
@@ -38,20 +39,26 @@ from federation.pipeline.fetch.transport import Line, PrivateAddress, session
 
 _REDIRECTS = 5
 _REDIRECT_CODES = frozenset({301, 302, 303, 307, 308})
+_WALKED = re.compile(r"^(link|date)$|total|count", re.IGNORECASE)
 _ACCEPT = "application/ld+json, application/geo+json, application/json, text/csv, */*;q=0.5"
 
 
-def fetch(request: FetchRequest, clock: Callable[[], float] = time.monotonic) -> Fetched:
-    """Fetch a body within its limits. ``clock`` gives seconds.
+def fetch(
+    request: FetchRequest,
+    clock: Callable[[], float] = time.monotonic,
+    on_hop: Callable[[str], None] | None = None,
+) -> Fetched:
+    """Fetch a body within its limits. ``clock`` gives seconds; ``on_hop`` is asked before each redirect is followed.
 
-    Raises FetchFailed (a PeerError), FetchRefused (a PartnerError), ConfigError (a file that is not there).
+    Raises FetchFailed (a PeerError), FetchRefused (a PartnerError), ConfigError (a file that is not there), and what
+    ``on_hop`` raises.
     """
     scheme = urlsplit(request.url).scheme.lower()
     if scheme in ("http", "https"):
         line = Line(request.max_seconds, request.allow_private, clock)
         try:
             with session(line) as opened:
-                return _Fetch(request, line, opened).run()
+                return _Fetch(request, line, opened, on_hop).run()
         finally:
             line.close()
     if scheme == "file":
@@ -86,8 +93,11 @@ def _from_file(path: Path, request: FetchRequest) -> Fetched:
 class _Fetch:
     """One request with its redirects, over one line."""
 
-    def __init__(self, request: FetchRequest, line: Line, opened: requests.Session) -> None:
+    def __init__(
+        self, request: FetchRequest, line: Line, opened: requests.Session, on_hop: Callable[[str], None] | None
+    ) -> None:
         self._request = request
+        self._on_hop = on_hop
         self._line = line
         self._session = opened
 
@@ -105,6 +115,8 @@ class _Fetch:
             moved_to = following if permanent else None
             if _origin(following) != _origin(url):
                 headers = {}
+            if self._on_hop is not None and hop < _REDIRECTS:
+                self._on_hop(following)
             url, params = following, {}
         raise FetchRefused(
             Fault.REDIRECT,
@@ -174,6 +186,7 @@ class _Fetch:
             last_modified=response.headers.get("Last-Modified"),
             length_proved=proved,
             moved_to=moved_to,
+            headers={name.lower(): value for name, value in response.headers.items() if _WALKED.search(name)},
         )
 
     def _body(self, response: requests.Response, url: str) -> tuple[bytes, bool]:
@@ -184,7 +197,8 @@ class _Fetch:
         proved = chunked or raw.length_remaining is not None
         chunks = self._raw(raw, url)
         if coding in ("gzip", "x-gzip", "deflate"):
-            chunks, proved = inflate(chunks, coding, self._request.max_bytes, shown(url)), True
+            # a clipped body ends at its limit, one piece before inflate() would stop it
+            chunks, proved = inflate(chunks, coding, self._request.max_bytes + PIECE, shown(url)), True
         elif coding not in ("identity", ""):
             raise FetchRefused(
                 Fault.ENCODING,
@@ -195,6 +209,8 @@ class _Fetch:
         for chunk in chunks:
             body += chunk
             if len(body) > self._request.max_bytes:
+                if self._request.clip:
+                    return bytes(body[: self._request.max_bytes]), True
                 raise too_large(shown(url), self._request.max_bytes)
         return bytes(body), proved
 

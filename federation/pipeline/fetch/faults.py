@@ -21,6 +21,9 @@ class Fault(Enum):
     PRIVATE = "private-address"
     TOO_LARGE = "too-large"
     ENCODING = "content-encoding"
+    GONE = "gone"  # 410: the source is to be paused
+    ROBOTS = "robots"
+    BUDGET = "visit-limit"
 
 
 class _Told:
@@ -79,7 +82,7 @@ def bad_status(url: str, status: int, retry_after: str | None) -> FetchFailed | 
         410: ("a été supprimée pour de bon", "is gone for good"),
     }.get(status, (f"répond par le statut {status}", f"answers with status {status}"))
     return FetchRefused(
-        Fault.STATUS,
+        Fault.GONE if status == 410 else Fault.STATUS,
         f"L'adresse {where} {fr} ({status}). Vérifiez `url` auprès du partenaire.",
         f"The address {where} {en} ({status}). Check `url` with the partner.",
         status,
@@ -113,4 +116,58 @@ def too_large(where: str, limit: int) -> FetchRefused:
         Fault.TOO_LARGE,
         f"{where} dépasse {limit} octets. Si c'est voulu, relevez [limits] bytes dans le fichier de la source.",
         f"{where} exceeds {limit} bytes. If that is expected, raise [limits] bytes in the source file.",
+    )
+
+
+def disallowed(url: str) -> FetchRefused:
+    """The robots.txt of the host does not want us at this address."""
+    where = shown(url)
+    return FetchRefused(
+        Fault.ROBOTS,
+        f"Le fichier robots.txt du site interdit {where} à notre robot. Ajoutez « User-agent: Carrefour » et « Allow » "
+        "pour cette adresse, ou indiquez-en une autre.",
+        f"The site's robots.txt forbids {where} to our robot. Add “User-agent: Carrefour” and “Allow” for this "
+        "address, or state another one.",
+    )
+
+
+def robots_unknown(url: str, error: FetchFailed) -> FetchFailed:
+    """The robots.txt cannot be had for now, so that nothing may be asked (RFC 9309, section 2.3.1.4)."""
+    where = shown(url)
+    return FetchFailed(
+        Fault.ROBOTS,
+        f"{where} répond par l'erreur {error.status} : tant qu'il est en panne, les règles du site nous interdisent "
+        "d'en lire davantage. Nous réessaierons.",
+        f"{where} answers with error {error.status}: as long as it is out of order, we may not read any more of the "
+        "site. It will be tried again.",
+        error.status,
+        error.retry_after,
+    )
+
+
+def too_long(seconds: float) -> FetchFailed:
+    """The whole visit took its time."""
+    return FetchFailed(
+        Fault.BUDGET,
+        f"La visite a duré plus de {seconds:g} secondes : elle s'arrête là.",
+        f"The visit took more than {seconds:g} seconds: it stops here.",
+    )
+
+
+def too_many_pages(limit: int) -> FetchFailed:
+    """The list goes on after as many pages as a source may have."""
+    return FetchFailed(
+        Fault.BUDGET,
+        f"La liste continue après {limit} pages. Si c'est voulu, relevez [limits] pages dans le fichier de la source.",
+        f"The list goes on after {limit} pages. If that is expected, raise [limits] pages in the source file.",
+    )
+
+
+def too_much(limit: int) -> FetchFailed:
+    """All pages of the visit together have more bytes than allowed."""
+    return FetchFailed(
+        Fault.BUDGET,
+        f"Les pages dépassent ensemble {limit} octets. Si c'est voulu, relevez [limits] bytes dans le fichier de la "
+        "source.",
+        f"The pages together exceed {limit} bytes. If that is expected, raise [limits] bytes in the source file.",
     )
