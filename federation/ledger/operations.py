@@ -100,25 +100,16 @@ class Operations:
 
     def sources(self) -> list[SourceState]:
         """Every source, by id."""
-        present = record_state.c.state.in_([state.value for state in PRESENT])
-        query = select(record_state.c.source, func.count()).where(present).group_by(record_state.c.source)
-        with self._ledger.read() as tx:
-            live: dict[str, int] = dict(tx.execute(query).tuples())
-        names = {partner.slug: partner.name for partner in self._ledger.sources.partners()}
-        waiting: dict[str, list[str]] = {}
-        for queued in self._ledger.runs.queued():
-            waiting.setdefault(queued.source, []).append(queued.run)
-        return [
-            SourceState(
-                row,
-                names.get(row.partner, row.partner),
-                self._schedule(row.id),
-                live.get(row.id, 0),
-                self._ledger.runs.last(row.id, _STARTED),
-                waiting.get(row.id, ()),
-            )
-            for row in self._ledger.sources.all()
-        ]
+        return self._states(self._ledger.sources.all())
+
+    def source(self, name: str) -> SourceState | None:
+        """One source; None if there is none."""
+        row = self._ledger.sources.get(name)
+        return None if row is None else self._states([row])[0]
+
+    def source_ids(self) -> list[str]:
+        """The ids of all sources, in order."""
+        return [row.id for row in self._ledger.sources.all()]
 
     def runs(
         self, source: str | None = None, state: RunState | None = None, page: int = 1, size: int = 50
@@ -264,6 +255,28 @@ class Operations:
         self._note(by, Act.RESUME, source, None)
 
     # -- inside
+
+    def _states(self, rows: Sequence[SourceRow]) -> list[SourceState]:
+        present = record_state.c.state.in_([state.value for state in PRESENT])
+        ours = record_state.c.source.in_([row.id for row in rows])
+        query = select(record_state.c.source, func.count()).where(ours, present).group_by(record_state.c.source)
+        with self._ledger.read() as tx:
+            live: dict[str, int] = dict(tx.execute(query).tuples().all())
+        names = {partner.slug: partner.name for partner in self._ledger.sources.partners()}
+        waiting: dict[str, list[str]] = {}
+        for queued in self._ledger.runs.queued():
+            waiting.setdefault(queued.source, []).append(queued.run)
+        return [
+            SourceState(
+                row,
+                names.get(row.partner, row.partner),
+                self._schedule(row.id),
+                live.get(row.id, 0),
+                self._ledger.runs.last(row.id, _STARTED),
+                waiting.get(row.id, ()),
+            )
+            for row in rows
+        ]
 
     def _reports(self, names: Sequence[str]) -> list[RunReport]:
         found = (self._ledger.runs.get(name) for name in names)
