@@ -83,7 +83,7 @@ class Attempts:
             .order_by(throttle.c.key)
             .with_for_update()
         )
-        return {key: (count, from_text(since)) for key, count, since in tx.execute(query).tuples()}
+        return {key: (count, from_text(since)) for key, count, since in tx.execute(query)}
 
 
 def _keys(name: str, address: str) -> dict[str, Patience]:

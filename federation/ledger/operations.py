@@ -261,7 +261,7 @@ class Operations:
         ours = record_state.c.source.in_([row.id for row in rows])
         query = select(record_state.c.source, func.count()).where(ours, present).group_by(record_state.c.source)
         with self._ledger.read() as tx:
-            live: dict[str, int] = dict(tx.execute(query).tuples().all())
+            live: dict[str, int] = {row[0]: row[1] for row in tx.execute(query)}
         names = {partner.slug: partner.name for partner in self._ledger.sources.partners()}
         waiting: dict[str, list[str]] = {}
         for queued in self._ledger.runs.queued():
