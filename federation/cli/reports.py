@@ -10,7 +10,9 @@ from federation.model import Counts, Finding, RunReport, RunState, Severity
 
 STATES = {
     "fr": {
+        "queued": "en file d'attente",
         "running": "en cours",
+        "held": "retenue en partie : une personne doit l'accepter",
         "unchanged": "inchangée",
         "succeeded": "réussie",
         "with-rejects": "réussie avec rejets",
@@ -41,9 +43,19 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
     told = next((finding for finding in report.findings if finding.message.get("en") == report.message), None)
     if report.message and (alone or told is None):
         parts.append(told.message.get(lang, report.message) if told else report.message)
+    if _unexplained(report):
+        parts.append(
+            f"{'motifs des rejets :' if lang == 'fr' else 'why rows are refused:'} carrefour preview {report.source}"
+        )
     if report.state is RunState.FAILED:
         parts.append("ce qui est en ligne y reste" if lang == "fr" else "what is online stays")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)
+
+
+def _unexplained(report: RunReport) -> bool:
+    """Whether rows are refused and nothing here says why: an unchanged feed is not read again."""
+    refused = report.counts.rejected or report.counts.held
+    return bool(refused) and not any(finding.severity is Severity.VIOLATION for finding in report.findings)
 
 
 def count_line(counts: Counts, lang: str) -> str:

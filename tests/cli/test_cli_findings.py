@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from federation.cli.reports import finding_lines
-from federation.model import Finding, Severity
+from federation.cli.reports import finding_lines, run_line
+from federation.model import Counts, Finding, RunReport, RunState, Severity
 
 
 def unknown(word: str, near: str | None, where: str) -> Finding:
@@ -48,3 +50,15 @@ def test_a_column_that_is_not_there_is_told_first(limit: int | None) -> None:
     missing = Finding("column-missing", Severity.WARNING, {"fr": "Aucune ligne…", "en": "No row…"}, "s", "Titre")
 
     assert "Aucune ligne" in finding_lines([refused, refused, missing], "fr", limit)[0]
+
+
+@pytest.mark.parametrize(("lang", "why"), [("fr", "motifs des rejets :"), ("en", "why rows are refused:")])
+def test_refusals_that_are_not_told_again_say_where_their_reasons_are(lang: str, why: str) -> None:
+    """An unchanged feed with refused rows names the command that explains; with its findings it need not."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    refused = Finding("shape:name:minCount", Severity.VIOLATION, {"fr": "vide.", "en": "empty."}, "ligne 2")
+    again = RunReport("r", "s", "p", RunState.UNCHANGED, now, now, Counts(read=3, accepted=2, rejected=1, unchanged=2))
+    first = RunReport("r", "s", "p", RunState.WITH_REJECTS, now, now, again.counts, (refused,))
+
+    assert f"{why} carrefour preview s" in run_line(again, lang)
+    assert why not in run_line(first, lang)
