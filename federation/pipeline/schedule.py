@@ -23,7 +23,7 @@ BACK_OFF = (1, 2, 4, 7)  # days to wait after so many failures in a row, then al
 NIGHT_FROM, NIGHT_SECONDS = time(1), 4 * 3600  # slots lie between 01:00 and 05:00 of the local clock
 _DAY = timedelta(days=1)
 _PERIODS = {"nightly": _DAY, "weekly": 7 * _DAY, "monthly": 31 * _DAY}
-_MISTRUST = _DAY + timedelta(hours=2)  # beyond the longest regular wait; a clock may be a day wrong, and an hour by DST
+_MISTRUST = timedelta(days=2, hours=2)  # beyond the longest regular wait: a clock may go from a day ahead to one behind
 _EARLY = timedelta(hours=12)  # a pause of n days ends in the slot that is nearest to it
 _SOON = timedelta(minutes=1)  # whatever a server says, it is not asked again at once
 
