@@ -20,6 +20,8 @@ from federation.engines import QueryAnswer, QueryLimits
 from federation.engines.search_memory import MemorySearch
 from federation.ledger.qualities import QualityRow
 from federation.model import Counts, Finding, Openness, RunReport, RunState, Triple, to_lines
+from federation.pipeline.joining import JoinRequest
+from federation.pipeline.trial import TrialRequest
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
 
@@ -266,6 +268,22 @@ class Book:
         return when if seq else None
 
 
+class ClosedDesk:
+    """Nobody has tried a feed here or asked to join: for pages that only show their forms."""
+
+    def run(self, asked: TrialRequest, client: str) -> str:
+        raise AssertionError(asked)
+
+    def result(self, token: str) -> None:
+        return None
+
+    def stamp(self) -> str:
+        return "sample"
+
+    def submit(self, asked: JoinRequest, client: str) -> str:
+        raise AssertionError(asked)
+
+
 @dataclass
 class Sample:
     """A hand-made platform."""
@@ -277,6 +295,8 @@ class Sample:
     queries: NoQueries
     ledger: Book
     levels: Mapping[str, Openness] = field(default_factory=dict)
+    trials: ClosedDesk = field(default_factory=ClosedDesk)
+    joining: ClosedDesk = field(default_factory=ClosedDesk)
 
     def disclosure(self, run: RunReport) -> Disclosure:
         return Disclosure(self.vocabulary.fields, self.levels)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Flask, Response, request
 
-from federation.web import errors, meaning, pages, passages, runs, things
+from federation.web import admin, errors, meaning, pages, passages, runs, selfservice, things
 from federation.web.contract import Platform, RunBook, SourceLine
 from federation.web.filters import install_filters
 from federation.web.language import LanguagePrefix, install_translations
@@ -41,7 +41,9 @@ def create_app(platform: Platform) -> Flask:
         runs.blueprint,
         passages.blueprint,
         meaning.blueprint,
+        selfservice.blueprint,
         sparql_blueprint(),
+        admin.blueprint,
     ):
         app.register_blueprint(blueprint)
     app.after_request(_protect)

@@ -34,15 +34,11 @@ _PLACE = re.compile(r"ligne (\d+)")
 _WRONG = 422  # the form was understood and cannot be used
 
 
-@blueprint.get("/essayer")
-def try_form() -> Response:
-    """The form to try a feed."""
-    return _try_page(TrialRequest(), {})
-
-
-@blueprint.post("/essayer")
+@blueprint.route("/essayer", methods=["GET", "POST"])
 def try_feed() -> Response:
-    """Try a feed, and lead to the secret page of its account."""
+    """The form to try a feed; sent, it leads to the secret page of the account."""
+    if request.method != "POST":
+        return _try_page(TrialRequest(), {})
     request.max_content_length = UPLOAD_BYTES + _SPARE
     asked = TrialRequest()
     try:
@@ -120,17 +116,17 @@ def row_place(where: str) -> str:
     return _PLACE.sub(r"line \1", where) if language() == "en" else where
 
 
-@blueprint.get("/rejoindre")
-def join_form() -> Response:
-    """The form to ask to join; ``essai`` names a trial to begin with."""
+@blueprint.route("/rejoindre", methods=["GET", "POST"])
+def join() -> Response:
+    """The form to ask to join; ``essai`` names a trial to begin with. Sent, it leads to the reference."""
+    if request.method == "POST":
+        return _joined()
     tried = request.args.get("essai", "")
     feed = f"{site().base}/essayer/{tried}" if _TOKEN.fullmatch(tried) else ""
     return _join_page(JoinRequest(feed=feed), {})
 
 
-@blueprint.post("/rejoindre")
-def join() -> Response:
-    """Keep a request to join."""
+def _joined() -> Response:
     given = {key: request.form.get(key, "").strip() for key in ("name", "url", "contact", "feed", "licence", "stamp")}
     asked = JoinRequest(
         **given,
