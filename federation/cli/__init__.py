@@ -14,6 +14,7 @@ import click
 
 from federation import __version__
 from federation.cli.accounts import account_group
+from federation.cli.candidates import candidate_command, candidates_command
 from federation.cli.harvesting import check_command, harvest_command, preview_command
 from federation.cli.instance import init_command, rebuild_command, serve_command, worker_command
 from federation.cli.reading import export_command, query_command, status_command
@@ -91,6 +92,8 @@ for command in (
     worker_command,
     status_command,
     rebuild_command,
+    candidates_command,
+    candidate_command,
     account_group,
 ):
     group.add_command(command)

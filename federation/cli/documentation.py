@@ -42,6 +42,8 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "worker": (0, USAGE, FAILED),
         "status": (0, USAGE, FAILED),
         "rebuild": (0, USAGE, FAILED, BUSY),
+        "candidates": (0, USAGE, FAILED),
+        "candidate": (0, USAGE, FAILED),
         "account": (0, USAGE, FAILED),
     }
 )

@@ -17,6 +17,7 @@ from federation.ledger.candidacies import Candidacy, CandidacyState
 from federation.ledger.runs import ulid
 from federation.model import Text
 from federation.pipeline.proposal import source_text
+from federation.pipeline.sources import parse_source
 from federation.pipeline.trial import TrialRefused, check_address
 from federation.pipeline.trial.visitor import visitor_source
 from federation.pipeline.visitors import Pace, Visitors
@@ -129,7 +130,10 @@ class JoiningDesk:
             )
         chosen = identity or _slug(request.name)
         written = source_text(proposal, request, chosen)
-        visitor_source(written, self._vocabulary)
+        if text is None:
+            visitor_source(written, self._vocabulary)
+        else:
+            parse_source(written, f"{chosen}.toml", self._vocabulary, self._settings.sources_dir)
         path = self._settings.sources_dir / f"{chosen}.toml"
         _write_new(path, written)
         if not self._ledger.candidacies.decide(reference, CandidacyState.APPROVED, by, None, self._clock()):
