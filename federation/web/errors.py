@@ -11,9 +11,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from federation.catalogue.formats import RECORD_DATA
-from federation.catalogue.negotiation import best
+from federation.catalogue.negotiation import best, split_extension
 from federation.errors import CarrefourError, ConfigError, EngineUnavailable, PartnerError, PeerError, QueryRejected
-from federation.web.language import language
+from federation.web.language import language, say
 from federation.web.respond import Unacceptable, href
 
 RETRY_SECONDS = "30"
@@ -66,24 +66,53 @@ def status_of(error: CarrefourError) -> Status:
 
 
 def wants_html() -> bool:
-    """Whether an error is best shown as a page: not to a client that prefers data, or wants no HTML at all."""
-    return best(request.headers.get("Accept"), ["text/html", *_MACHINES]) == "text/html"
+    """Whether an error is best shown as a page: not to a client that prefers data, or wants no HTML at all.
+
+    Nor to one that asks for a data file by its suffix and takes anything: it has no use for a page.
+    """
+    offers = ["text/html", *_MACHINES]
+    return best(request.headers.get("Accept"), offers[::-1] if _asks_for_data() else offers) == "text/html"
+
+
+def reads_json() -> bool:
+    """Whether a client that gets no page is told by a problem document, not by text."""
+    offers = (*_JSON, "text/plain") if _asks_for_data() else _MACHINES
+    return best(request.headers.get("Accept"), offers) in _JSON
+
+
+def problem(code: int, detail: str = "") -> Response:
+    """A problem document (RFC 9457)."""
+    said = {"title": _reason(code), "status": code} | ({"detail": detail} if detail else {})
+    return Response(json.dumps(said, ensure_ascii=False) + "\n", code, mimetype="application/problem+json")
+
+
+def _asks_for_data() -> bool:
+    media_type = split_extension(request.path)[1]
+    return media_type is not None and media_type != "text/html"
 
 
 def answer(code: int, detail: str = "", headers: Mapping[str, str] | None = None) -> Response:
     """A page; for machines a problem document (RFC 9457) if they read JSON, else a line of plain text."""
     if wants_html():
         response = Response(render_template("error.html", code=code, detail=detail), code, mimetype="text/html")
-    elif best(request.headers.get("Accept"), _MACHINES) in _JSON:
-        problem = {"title": _reason(code), "status": code} | ({"detail": detail} if detail else {})
-        response = Response(json.dumps(problem, ensure_ascii=False) + "\n", code, mimetype="application/problem+json")
+    elif reads_json():
+        response = problem(code, detail or _sentence(code))
     else:
+        detail = detail or _sentence(code)
         said = " ".join(filter(None, (str(code), _reason(code)))) + (f"\n{detail}" if detail else "")
         response = Response(f"{said}\n", code, content_type="text/plain; charset=utf-8")
-    if response.mimetype == "text/html":
+    if response.mimetype == "text/html" or detail or _sentence(code):
         response.headers["Content-Language"] = language()
     response.headers.update(headers or {})
     return _open(response)
+
+
+def _sentence(code: int) -> str:
+    """What the page of this status says, for those who get no page."""
+    if code != 404:
+        return ""
+    why = say("L'adresse est peut-être incomplète. Une adresse que nous avons donnée ne change jamais.")
+    return say("Il n'y a rien ici") + f". {why}"
 
 
 def _reason(code: int) -> str:
@@ -105,7 +134,7 @@ def register(app: Flask) -> None:
     def ours(error: CarrefourError) -> Response:
         status = status_of(error)
         app.logger.warning("%s %s: %s", request.method, request.path, error)
-        return answer(status.code, "" if status.code in NOTHING_INTERNAL else str(error), status.headers)
+        return answer(status.code, "" if status.code in NOTHING_INTERNAL else error.text[language()], status.headers)
 
     @app.errorhandler(Unacceptable)
     def unacceptable(error: Unacceptable) -> Response:

@@ -31,7 +31,7 @@ from federation.catalogue.sparql_table import Table, table
 from federation.engines import QueryAnswer, QueryLimits
 from federation.errors import EngineUnavailable, QueryRejected
 from federation.model import Text
-from federation.web.errors import QUERY_STATUS
+from federation.web.errors import QUERY_STATUS, problem, reads_json
 from federation.web.language import language
 from federation.web.site import site
 from federation.web.sparql_clients import Clients, TooMany
@@ -197,7 +197,10 @@ def _refusal(status: int, text: Text, asked: Asked, headers: Mapping[str, str] |
     else:
         asked_for = request.headers.get("Accept-Language")
         spoken = "en" if language() == "en" else best_language(asked_for, ("fr", "en"))
-        response = Response(f"{text[spoken]}\n", status=status, content_type="text/plain; charset=utf-8")
+        if reads_json():
+            response = problem(status, text[spoken])
+        else:
+            response = Response(f"{text[spoken]}\n", status=status, content_type="text/plain; charset=utf-8")
         response.headers["Content-Language"] = spoken
     response.headers.update(headers or {})
     response.headers["Cache-Control"] = "no-store"

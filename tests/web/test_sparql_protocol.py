@@ -540,6 +540,20 @@ def test_errors_speak_the_language_of_the_client(client: Client) -> None:
     assert english.headers["Content-Language"] == "en"
 
 
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/sparql-results+json, application/problem+json;q=0.5"]
+)
+def test_errors_are_problem_documents_for_those_who_read_json(client: Client, accept: str) -> None:
+    """RFC 9457, with the same sentence; whoever names no JSON is told in text."""
+    answer = client.get("ASK {\n  ! }", Accept=accept)
+
+    assert (answer.status, answer.type) == (400, "application/problem+json")
+    told = json.loads(answer.text)
+    assert (told["status"], told["title"]) == (400, "Bad Request")
+    assert told["detail"].startswith("Ligne 2, colonne 3")
+    assert client.get("ASK {\n  ! }", Accept="application/sparql-results+json").type == "text/plain"
+
+
 # --- descriptions and page ---------------------------------------------------------------------------------------
 
 

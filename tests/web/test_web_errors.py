@@ -115,7 +115,10 @@ def test_a_machine_is_told_in_its_own_terms(client: FlaskClient, path: str, acce
     assert "Accept" in response.headers["Vary"]
     assert response.headers["Access-Control-Allow-Origin"] == "*"
     if kind == "application/problem+json":
-        assert json.loads(response.data) == {"title": "Not Found", "status": 404}
+        told = json.loads(response.data)
+        assert (told["title"], told["status"]) == ("Not Found", 404)
+        assert told["detail"].startswith("Il n'y a rien ici.")
+        assert response.headers["Content-Language"] == "fr"
 
 
 @pytest.mark.parametrize("path", ["/projet/p1", "/projet/gone", "/records/avise/123"])
@@ -126,3 +129,30 @@ def test_a_refused_format_is_explained_to_machines(client: FlaskClient, path: st
     assert (response.status_code, response.mimetype) == (406, "text/plain")
     assert "Accept" in response.headers["Vary"]
     assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/projet/x.ttl", "/records/x/y.jsonld", "/context/v2.jsonld", "/theme/NOPE.nt"])
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("*/*", "application/problem+json"),
+        (None, "application/problem+json"),
+        ("text/turtle", "text/plain"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+    ],
+)
+def test_a_data_file_that_is_not_there_is_no_page(
+    client: FlaskClient, path: str, accept: str | None, kind: str
+) -> None:
+    """Whoever takes anything and names a data suffix is a program; a browser still gets its page."""
+    response = client.get(f"/en{path}", headers={"Accept": accept} if accept else {})
+
+    assert (response.status_code, response.mimetype) == (404, kind)
+    assert "There is nothing here" in response.get_data(as_text=True)
+    assert response.headers["Content-Language"] == "en"
+
+
+def test_a_page_that_is_not_there_is_a_page(client: FlaskClient) -> None:
+    """Without a data suffix nothing changes for who takes anything."""
+    assert client.get("/projet/nope", headers={"Accept": "*/*"}).mimetype == "text/html"
+    assert client.get("/projet/nope.html", headers={"Accept": "*/*"}).mimetype == "text/html"
