@@ -19,6 +19,7 @@ from federation.cli.harvesting import check_command, harvest_command, preview_co
 from federation.cli.instance import init_command, rebuild_command, serve_command, worker_command
 from federation.cli.reading import export_command, query_command, status_command
 from federation.cli.shell import Shell
+from federation.cli.sources import source_group
 from federation.errors import CarrefourError, ConfigError, DataFolderBusy, QueryRejected
 
 USAGE, FAILED, BUSY = 2, 4, 75
@@ -95,6 +96,7 @@ for command in (
     candidates_command,
     candidate_command,
     account_group,
+    source_group,
 ):
     group.add_command(command)
 

@@ -45,6 +45,7 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "candidates": (0, USAGE, FAILED),
         "candidate": (0, USAGE, FAILED),
         "account": (0, USAGE, FAILED),
+        "source": (0, USAGE, FAILED),
     }
 )
 """Exit codes that each command can end with."""

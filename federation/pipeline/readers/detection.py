@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import PurePosixPath
 from typing import Any
@@ -22,6 +23,7 @@ _BY_SUFFIX = {
 }
 _BY_TYPE = {
     "application/ld+json": "json-ld",
+    "application/activity+json": "activitypub",
     "application/geo+json": "geojson",
     "application/json": "json",
     "text/csv": "csv",
@@ -29,21 +31,49 @@ _BY_TYPE = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
 _FEATURES = ("FeatureCollection", "Feature")
+_OF_JSON = frozenset({"json", "json-ld", "geojson", "activitypub"})
+_ROOTS = {
+    "rss": "feed",
+    "feed": "feed",
+    "RDF": "feed",
+    "OAI-PMH": "oai-pmh",
+    "urlset": "html",
+    "sitemapindex": "html",
+}
+"""Root elements of XML; a sitemap is the way to pages."""
+
+_ROOT = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
+_STRUCTURED = re.compile(rb"application/ld\+json|\sitemscope[\s=>]", re.IGNORECASE)
+_AS2 = b"www.w3.org/ns/activitystreams"
+_XML_REACH = 8192
 
 
 def detect(body: bytes, content_type: str | None, name: str) -> str | None:
-    """Name the format of a body by its bytes, then its name, then its content type; None if no reader takes it."""
+    """Name the format of a body by its bytes, then its name, then its content type; None if no reader takes it.
+
+    A page is taken only if it has schema.org (JSON-LD or microdata): else ``[select]`` is needed, and nothing tells so.
+    """
     kind = kind_of(body)
     if kind == "zip":
         return "xlsx" if _is_workbook(body) else None
-    if kind in ("ole", "gzip", "pdf", "html", "xml"):
+    if kind in ("ole", "gzip", "pdf"):
         return None
+    if kind == "xml" or (kind == "html" and _xml_root(body) in _ROOTS):
+        return _ROOTS.get(_xml_root(body))
+    if kind == "html":
+        return "html" if _STRUCTURED.search(body) else None
     claimed = _BY_SUFFIX.get(PurePosixPath(name.split("?")[0].lower()).suffix) or _BY_TYPE.get(
         (content_type or "").split(";")[0].strip().lower()
     )
-    if kind == "json" or claimed in ("json", "json-ld", "geojson"):
+    if kind == "json" or claimed in _OF_JSON:
         return _json_flavour(body) or claimed or "json"
     return claimed or ("csv" if _is_table(body) else None)
+
+
+def _xml_root(body: bytes) -> str:
+    head = re.sub(rb"<!--.*?-->", b"", body[:_XML_REACH].replace(b"\x00", b""), flags=re.DOTALL)
+    found = _ROOT.search(head)
+    return found[1].decode("ascii") if found else ""
 
 
 def _is_workbook(body: bytes) -> bool:
@@ -63,12 +93,15 @@ def _json_flavour(body: bytes) -> str | None:
     if not isinstance(first, dict):
         return "json"
     if "@context" in first or "@graph" in first or "@id" in first:
-        return "json-ld"
+        is_activity = isinstance(document, dict) and "type" in first and _AS2 in orjson.dumps(first.get("@context"))
+        return "activitypub" if is_activity else "json-ld"
     return "geojson" if first.get("type") in _FEATURES and ("features" in first or "geometry" in first) else "json"
 
 
 def _by_words(head: bytes) -> str | None:
     """Judge a document that is cut or broken by the words it begins with."""
+    if _AS2 in head:
+        return "activitypub"
     if b'"@context"' in head or b'"@graph"' in head:
         return "json-ld"
     return "geojson" if b'"FeatureCollection"' in head else None

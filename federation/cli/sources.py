@@ -1,0 +1,78 @@
+"""Commands on source files: suggest one for a feed, check one. They write nothing but what they print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from federation import __version__
+from federation.cli.shell import Shell
+from federation.errors import ConfigError
+from federation.pipeline.fetch import FetchRequest, fetch
+from federation.pipeline.sources import load_source
+from federation.pipeline.suggest import Answer, suggest
+from federation.settings import CONFIG_NAME, Settings, load_settings
+from federation.vocabulary import load
+
+
+@click.group("source")
+def source_group() -> None:
+    """Source files: suggest one for a feed, or check one."""
+
+
+@source_group.command("suggest")
+@click.argument("feed", metavar="URL|FILE")
+@click.pass_obj
+def suggest_command(shell: Shell, feed: str) -> None:
+    """Look at a feed and print a source file for it: format, paging, columns, words; what is unsure, in comments.
+
+    Works without an instance. Nothing is written; of a list in pages only the first is read.
+
+    \b
+      carrefour source suggest https://jardins.example/export.csv > sources/jardins.toml
+    """
+    settings = _settings(shell)
+    remote = feed.startswith(("http://", "https://"))
+    contact = f"; mailto:{settings.contact}" if settings.contact else ""
+    fetched = fetch(
+        FetchRequest(
+            url=feed if remote else str(Path(feed).resolve()),
+            max_bytes=settings.fetch_bytes,
+            max_seconds=settings.fetch_seconds,
+            allow_private=settings.fetch_private,
+            user_agent=f"Carrefour/{__version__} (+{settings.base_url}/a-propos{contact})",
+        )
+    )
+    answer = Answer(
+        body=fetched.body,
+        url=fetched.final_url if remote else feed,
+        content_type=fetched.content_type,
+        charset=fetched.charset,
+        headers=fetched.headers,
+        length_proved=fetched.length_proved,
+    )
+    click.echo(suggest(answer, load(), shell.lang).text, nl=False)
+
+
+@source_group.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def check_source_command(shell: Shell, file: Path) -> None:
+    """Check the source FILE: every fault with its line and the nearest valid word. The feed is not read."""
+    source = load_source(file, load())
+    if source.licence is None:
+        raise ConfigError(
+            f"{file.name}: there is no `licence` in [source]; without an open one no record is accepted.",
+            f"{file.name} : `licence` manque dans [source] ; sans licence ouverte, aucune fiche n'entre.",
+        )
+    count = len(source.fields)
+    text = {
+        "fr": f"{file.name} : rien à redire ({source.format}, {count} champs).",
+        "en": f"{file.name}: nothing wrong ({source.format}, {count} fields).",
+    }
+    click.echo(shell.say(text))
+
+
+def _settings(shell: Shell) -> Settings:
+    return load_settings(shell.instance) if (shell.instance / CONFIG_NAME).exists() else Settings()
