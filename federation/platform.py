@@ -15,29 +15,31 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
-from federation.catalogue.disclosure import LICENCE_RULES, Disclosure
+from federation.catalogue.disclosure import Disclosure
+from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
 from federation.catalogue.search import document
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
 from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
+from federation.engines.mail import MailServer, send
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
 from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store, writer_of
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate
+from federation.ledger.notices import NoticeRow
 from federation.ledger.operations import Operations
-from federation.ledger.passages import Passage
 from federation.ledger.qualities import QualityRow
 from federation.ledger.records import PRESENT
-from federation.ledger.runs import ENDED
-from federation.ledger.sources import SourceRow
-from federation.model import Action, Counts, Finding, RunReport
+from federation.ledger.runbook import RunBook
+from federation.model import Counts, Finding, RunReport
 from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview
 from federation.pipeline.joining import JoiningDesk
 from federation.pipeline.merge import AppliedBatch, Merger
+from federation.pipeline.postbox import Delivery, deliver, tell
 from federation.pipeline.schedule import zone_named
 from federation.pipeline.sources import Source, SourceShelf, load_source
 from federation.pipeline.trial import TrialDesk
@@ -51,56 +53,6 @@ INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batche
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class RunBook:
-    """The little that pages may know of the ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def sources_of(self, partner: str) -> Sequence[SourceRow]:
-        """Declared sources of a partner, by slug."""
-        return [source for source in self._ledger.sources.all() if source.partner == partner]
-
-    def last_run(self, source: str) -> RunReport | None:
-        """The latest finished run of a source, by id."""
-        return self._ledger.runs.last(source, ENDED)
-
-    def withdrawn(self, iri: str) -> datetime | None:
-        """When a record or a project was withdrawn; None if it was not."""
-        last = self._ledger.changes.latest(iri)
-        return last.time if last is not None and last.action is Action.DELETE else None
-
-    def changed(self, iri: str, seq: int) -> datetime | None:
-        """When a record or a project last changed, as readers of the state after change ``seq`` see it."""
-        last = self._ledger.changes.latest(iri, seq)
-        return None if last is None else last.time
-
-    def run(self, name: str) -> RunReport | None:
-        """One run by its ULID, without its findings."""
-        return self._ledger.runs.get(name)
-
-    def findings(self, run: str) -> Iterator[Finding]:
-        """Every finding of a run, values that are not public included: take them through a Disclosure."""
-        return self._ledger.findings.each(run)
-
-    def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[Passage]:
-        """The latest runs of a partner's sources, or of one of them, newest first."""
-        return self._ledger.passages.of_partner(partner, limit, source)
-
-    def qualities(self, sources: Sequence[str]) -> Mapping[str, QualityRow]:
-        """The quality of some sources, by id; those that have none are absent."""
-        return self._ledger.qualities.of(sources)
-
-    def closed(self, run: str, consent: bool) -> frozenset[str]:
-        """Records that a run speaks of and nobody may quote. ``consent``: the rows themselves say who may read them."""
-        said = frozenset(self._ledger.findings.records(run))
-        states = self._ledger.records.get(said)
-        present = {iri for iri, state in states.items() if state.state in PRESENT}
-        refused = said if consent else frozenset(self._ledger.findings.records(run, LICENCE_RULES))
-        withdrawn = {iri for iri, state in states.items() if state.pid is not None}
-        return frozenset((refused | withdrawn) - present)
 
 
 class Indexer:
@@ -307,6 +259,25 @@ class Platform:
         quality = assess_quality(self.reader, live, _now(), "license" in source.fields)
         self._ledger.qualities.put(QualityRow(source.id, run, quality.score, quality.values()))
         return quality
+
+    def tell(self, report: RunReport, source: Source, gone: bool = False) -> None:
+        """Queue the letters that the end of a run deserves. ``gone``: the feed's address is gone for good (410)."""
+        tell(report, source.contacts, self._ledger, _now(), gone)
+
+    def deliver(self) -> Delivery:
+        """Send the letters that are due; nothing without a mail server in the settings."""
+        chosen = self.settings
+        sender = chosen.smtp_from or chosen.contact
+        if not chosen.smtp_host or not sender:
+            return Delivery()
+        server = MailServer(
+            chosen.smtp_host, chosen.smtp_port, sender, chosen.smtp_user, chosen.smtp_password, chosen.smtp_starttls
+        )
+
+        def post(notice: NoticeRow) -> None:
+            send(mail_of(notice, self._ledger, self.disclosure, chosen), server)
+
+        return deliver(self._ledger, chosen.contact, post, _now())
 
     def preview(self, source: Source, progress: Progress) -> Preview:
         """Say what a harvest of the source would do. Nothing is written."""

@@ -13,9 +13,6 @@ from typing import Protocol
 
 from federation.model import Finding, Openness, Text
 
-LICENCE_RULES = ("licence-missing", "licence-unreadable", "licence-not-open", "access-unreadable")
-"""Rules by which a record may not be public: nothing of it is shown."""
-
 _ABOUT_IDS = frozenset({"id-duplicate", "key-repeated", "key-owned-elsewhere", "row-repeated", "more-findings"})
 _NOT_SHOWN: Text = {
     "fr": "une valeur ne convient pas. Ce champ n'est pas public : elle n'est pas montrée ici.",

@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from federation.catalogue.quality import Quality, together
 from federation.catalogue.reports import KINDS, STATES, account
-from federation.catalogue.standing import STANDINGS, Standing, turns, worst
+from federation.ledger.standing import STANDINGS, Standing, turns, worst
 from federation.model import RunKind, Text
 from federation.web.contract import PassageLine, SourceLine
 from federation.web.language import here, language, text_in
