@@ -129,9 +129,13 @@ def test_the_page_on_http_names_every_route_and_no_other(app: Flask) -> None:
 
 
 def test_addresses_without_holes_answer_on_an_empty_instance(app: Flask) -> None:
-    """Whatever needs no record answers 200 before the first harvest, in both languages."""
+    """Whatever needs no record and no account answers 200 before the first harvest, in both languages."""
     client: FlaskClient = app.test_client()
-    addresses = sorted(address for address, _ in documented_routes() if "{" not in address)
+    addresses = sorted(
+        address
+        for address, methods in documented_routes()
+        if "{" not in address and "GET" in methods and (address == "/admin/login" or not address.startswith("/admin"))
+    )
 
     answers = {f"{start}{at}": client.get(f"{start}{at}").status_code for at in addresses for start in ("", "/en")}
 

@@ -45,15 +45,11 @@ def operations() -> Operations:
 # -- logging in and out
 
 
-@blueprint.get("/admin/login")
+@blueprint.route("/admin/login", methods=["GET", "POST"])
 def login() -> Response:
-    """The form to log in."""
-    return render("admin_login.html", next=admin_session.safe_next(request.args.get("next", "")))
-
-
-@blueprint.post("/admin/login")
-def enter() -> Response:
-    """Log in: another session each time, so that none can be prepared by somebody else."""
+    """The form to log in, and logging in: another session each time, so that none can be prepared by somebody else."""
+    if request.method != "POST":
+        return render("admin_login.html", next=admin_session.safe_next(request.args.get("next", "")))
     name, password = request.form.get("name", ""), request.form.get("password", "")
     target = admin_session.safe_next(request.form.get("next", ""))
     tried = site().platform.gate.login(name, password, request.remote_addr or "")

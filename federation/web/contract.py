@@ -112,6 +112,12 @@ class Operations(Protocol):
     def sources(self) -> Sequence[SourceState]:
         """Every source, by id."""
 
+    def source(self, name: str) -> SourceState | None:
+        """One source; None if there is none."""
+
+    def source_ids(self) -> Sequence[str]:
+        """The ids of all sources, in order."""
+
     def runs(
         self, source: str | None = None, state: RunState | None = None, page: int = 1, size: int = 50
     ) -> tuple[Sequence[RunReport], int]:
@@ -199,6 +205,7 @@ class Platform(Protocol):
 
     def disclosure(self, run: RunReport) -> Disclosure:
         """What of the findings of a run anybody may read."""
+
     @property
     def gate(self) -> Gate: ...
     @property
