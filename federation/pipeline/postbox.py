@@ -56,67 +56,21 @@ def tell(
     passages = ledger.passages.of_partner(report.partner, _EARLIER, report.source)
     earlier = [one for one in passages if one.run != report.run]
     kind = notice_of(report, earlier, _told(report.source, ledger), gone, now)
-    if kind is None:
+    if kind is None or (kind is NoticeKind.RECOVERED and _taken_back(report.source, ledger)):
         return None
     wanted = recipients(contacts, kind)
-    when = dict.fromkeys(wanted, now + SETTLE) or {"": None}
-    ledger.notices.add(report.source, report.run, kind.value, when, {"rules": rules_of(report)}, now)
-    return kind
-
-
-def _told(source: str, ledger: Ledger) -> Told | None:
-    changes = [kind.value for kind in NoticeKind if kind not in {NoticeKind.DIGEST, NoticeKind.FLEET}]
-    change, last = ledger.notices.last(source, changes), ledger.notices.last(source)
-    return None if change is None or last is None else Told(NoticeKind(change.kind), last.made)
-
-
-def deliver(ledger: Ledger, operator: str, post: Post, now: datetime) -> Delivery:
-    """Send every letter that is due; hold back what the fleet rule says is no affair of the partners.
-
-    ``operator``: whom to tell of that. After the first failure of the mail server the rest wait, too.
-    Raises EngineUnavailable if the ledger is out of order.
-    """
-    held_back = _hold_back(ledger, operator, now)
-    sent = refused = 0
-    for notice in ledger.notices.due(now):
-        if not ledger.notices.claim(notice.id, now, _next(notice.tries, now)):
-            continue  # another process has it
-        try:
-            post(notice)
-        except EngineUnavailable as problem:
-            return Delivery(sent, refused, held_back, problem)
-        except PeerError:
-            ledger.notices.give_up(notice.id)
-            refused += 1
-        else:
-            ledger.notices.sent(notice.id, now)
-            sent += 1
-    return Delivery(sent, refused, held_back)
-
-
-def _next(tries: int, now: datetime) -> datetime | None:
-    """When to try again if this attempt, the ``tries`` + 1st, fails; None if it is the last."""
-    pause: timedelta = min(_FIRST_PAUSE * 4**tries, _LONGEST_PAUSE)
-    return now + pause if tries + 1 < TRIES else None
-
-
-def _hold_back(ledger: Ledger, operator: str, now: datetime) -> int:
-    waiting = [one for one in ledger.notices.waiting() if one.source and one.tries == 0]
-    ledger.notices.withdraw([one.id for one in waiting if now - one.made > STALE])
-    if not waiting:
-        return 0
-    rules = fleet(ledger.runs.recent(_RUNS), now)
-    caught = {one.id: rule for one in waiting for rule in one.detail.get("rules", ()) if rule in rules}
-    for rule in sorted(set(caught.values())):
-        last = ledger.notices.last("", [NoticeKind.FLEET.value])
-        known = last is not None and now - last.made < A_DAY and rule in last.detail.get("rules", ())
-        if not known:
-            detail = {"rules": [rule], "sources": sorted(rules[rule])}
-            when: dict[str, datetime | None] = {"": None}
+    when: dict[str, datetime | None] = {"": None}
     if wanted:
-        when = {address: now + SETTLE for address in wanted}
+        when = dict.fromkeys(wanted, now + SETTLE)
     ledger.notices.add(report.source, report.run, kind.value, when, {"rules": rules_of(report)}, now)
     return kind
+
+
+def _taken_back(source: str, ledger: Ledger) -> bool:
+    """Take back the letters about a problem that is over before they have left; False if there are none."""
+    waiting = [one.id for one in ledger.notices.waiting() if one.source == source and one.tries == 0]
+    ledger.notices.withdraw(waiting)
+    return bool(waiting)
 
 
 def _told(source: str, ledger: Ledger) -> Told | None:
@@ -162,13 +116,13 @@ def _hold_back(ledger: Ledger, operator: str, now: datetime) -> int:
         return 0
     rules = fleet(ledger.runs.recent(_RUNS), now)
     caught = {one.id: rule for one in waiting for rule in one.detail.get("rules", ()) if rule in rules}
-    for rule in sorted(set(caught.values())):
-        last = ledger.notices.last("", [NoticeKind.FLEET.value])
-        known = last is not None and now - last.made < A_DAY and rule in last.detail.get("rules", ())
-        if not known:
-            detail = {"rules": [rule], "sources": sorted(rules[rule])}
-            when: dict[str, datetime | None] = {operator: now} if operator else {"": None}
-            ledger.notices.add("", "", NoticeKind.FLEET.value, when, detail, now)
+    last = ledger.notices.last("", [NoticeKind.FLEET.value])
+    known = set(last.detail["rules"]) if last is not None and now - last.made < A_DAY else set()
+    if set(caught.values()) - known:
+        named = sorted(known.union(caught.values()) & set(rules))
+        sources = sorted(frozenset().union(*(rules[rule] for rule in named)))
+        when: dict[str, datetime | None] = {operator: now} if operator else {"": None}
+        ledger.notices.add("", "", NoticeKind.FLEET.value, when, {"rules": named, "sources": sources}, now)
     ledger.notices.withdraw(caught)
     return len(caught)
 
