@@ -47,6 +47,7 @@ def try_feed() -> Response:
             upload=_upload(),
             toml=request.form.get("toml", "").replace("\r\n", "\n").strip(),
             profile=request.form.get("profile", ""),
+            lang=language(),
         )
         token = site().platform.trials.run(asked, request.remote_addr or "")
     except RequestEntityTooLarge:

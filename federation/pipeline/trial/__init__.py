@@ -75,6 +75,7 @@ class TrialDesk:
                 length_proved=fetched.length_proved,
                 toml=asked.toml,
                 profile=asked.profile,
+                lang=asked.lang,
                 base_url=self._settings.base_url,
             )
             account = run_apart(task, fetched.body, ends - time.monotonic())

@@ -34,12 +34,16 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class TrialRequest:
-    """One filled form: an address or a file, and perhaps a source file's text or the name of a profile."""
+    """One filled form: an address or a file, and perhaps a source file's text or the name of a profile.
+
+    ``lang``: in which language a proposed source file is commented.
+    """
 
     address: str = ""
     upload: Upload | None = None
     toml: str = ""
     profile: str = ""
+    lang: str = "fr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Task:
     length_proved: bool
     toml: str
     profile: str
+    lang: str
     base_url: str
 
 

@@ -11,21 +11,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from federation.errors import ConfigError
 from federation.model import Text
-from federation.pipeline.check import OUR_CONTEXT, UNKNOWN_LICENCE
-from federation.pipeline.readers import detect
+from federation.pipeline.check import UNKNOWN_LICENCE
 from federation.pipeline.sources import Limits, Source, parse_source
 from federation.pipeline.trial.tasks import Task
 from federation.vocabulary import Vocabulary
 
 NAME = "source.toml"
-ADDRESS = "https://example.org/feed"
+NOWHERE = "https://example.org"
 """Stands for the address of an uploaded file, which has none yet."""
 
 _USUAL = Limits()
-_NOWHERE = Path("/nonexistent")
+_NO_FOLDER = Path("/nonexistent")
 _BRACKETS = re.compile(r"[\[{]")
 _MAX_BRACKETS = 2000
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f"\\]')
@@ -44,7 +44,7 @@ def visitor_source(text: str, vocabulary: Vocabulary) -> Source:
         tables = {}  # parse_source says what is wrong, and where
     for said in _forbidden(tables):
         raise _refused(said["fr"], said["en"])
-    source = parse_source(text, NAME, vocabulary, _NOWHERE)
+    source = parse_source(text, NAME, vocabulary, _NO_FOLDER)
     return replace(source, limits=_lowered(source.limits))
 
 
@@ -98,20 +98,25 @@ def _refused(fr: str, en: str) -> ConfigError:
     return ConfigError(f"{NAME}: {en}", f"{NAME} : {fr}")
 
 
-def profile_text(profile: str, format_: str, task: Task) -> str:
-    """A source file that is a profile and nothing else. The licence is a stand-in: a trial does not ask for one."""
-    return (
-        f'[source]\nid = "{slug(task.name)}"\nname = "{plain(task.name)}"\nurl = "{plain(task.url) or ADDRESS}"\n'
-        f'format = "{format_}"\nprofile = "{profile}"\nlicence = "{UNKNOWN_LICENCE}"\n'
+def profile_source(task: Task, format_: str, vocabulary: Vocabulary) -> tuple[str, Source]:
+    """A source file that is a profile and little more, and the same read. Raises ConfigError."""
+    known = "format" in vocabulary.profile(task.profile).get("source", {})
+    text = (
+        f'[source]\nid = "{slug(task.name)}"\nname = "{plain(task.name)}"\nurl = "{plain(address(task))}"\n'
+        + ("" if known else f'format = "{format_}"\n')
+        + f'profile = "{task.profile}"\n# licence = "Licence Ouverte 2.0"\n'
     )
+    return text, licensed(parse_source(text, NAME, vocabulary))
 
 
-def proposed(body: bytes, task: Task) -> str | None:
-    """Propose the text of a source file for a body of which nothing is known; None if none can be guessed."""
-    found = detect(body, task.content_type, task.name)
-    if found == "json-ld":
-        return profile_text("carrefour" if OUR_CONTEXT in body[:1_000_000] else "schema.org", found, task)
-    return None
+def licensed(source: Source) -> Source:
+    """The source with a licence that stands in for the one that is to be agreed on, for the length of a trial."""
+    return source if source.licence is not None else replace(source, licence=UNKNOWN_LICENCE)
+
+
+def address(task: Task) -> str:
+    """Where the feed lies; an uploaded file lies nowhere yet."""
+    return task.url or f"{NOWHERE}/{quote(task.name)}"
 
 
 def slug(name: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
-from federation.errors import CarrefourError, ConfigError
+from federation.errors import CarrefourError, ConfigError, PartnerError
 from federation.ledger.times import to_seconds
 from federation.model import Finding, Outcome, Severity
 from federation.pipeline.assess import Assessor
@@ -20,9 +20,10 @@ from federation.pipeline.intake import open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
 from federation.pipeline.plan import Planner
 from federation.pipeline.readers import Reading, detect
-from federation.pipeline.sources import Source, parse_source
+from federation.pipeline.sources import Source
+from federation.pipeline.suggest import Answer, suggest
 from federation.pipeline.trial.tasks import CARDS, MAPPED, Task
-from federation.pipeline.trial.visitor import NAME, profile_text, proposed, visitor_source
+from federation.pipeline.trial.visitor import address, licensed, profile_source, slug, visitor_source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -37,47 +38,58 @@ _ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 def examine(task: Task, body: bytes, vocabulary: Vocabulary, now: datetime) -> dict[str, Any]:
     """Take a body through reading, mapping and validation, and give the account as JSON values.
 
-    ``state``: ``read``; ``unreadable`` (the feed), ``source`` (the source file has a fault), ``unknown`` (no mapping
-    can be guessed), with ``message``. ``format``, ``toml`` and ``origin`` (``own``, ``profile``, ``guess``) say how it
-    was read; ``counts``, ``mapped``, ``rows``, ``records``, ``findings``, ``words`` what became of the rows.
+    ``state``: ``read``; ``unreadable`` (the feed), ``source`` (the source file has a fault), ``unknown`` (no records
+    that we know to read), with ``message``. ``format``, ``toml`` and ``origin`` (``own``, ``profile``, ``guess``) say
+    how it was read; ``counts``, ``mapped``, ``rows``, ``records``, ``findings``, ``words`` what became of the rows.
     """
     account: dict[str, Any] = {"format": detect(body, task.content_type, task.name), "state": "read", "message": None}
     try:
         source = _source(task, body, vocabulary, account)
     except ConfigError as error:
         return {**account, "state": "source", "message": dict(error.text)}
-    if source is None:
-        return {**account, "state": "unknown", "message": dict(_unknown(account["format"]))}
+    except PartnerError as error:
+        return {**account, "state": "unreadable", "message": dict(error.text)}
     account["format"] = source.format
-    _Trial(task, source, vocabulary, now).run(body, account)
+    if account["state"] == "read":
+        _Trial(task, source, vocabulary, now).run(body, account)
     return account
 
 
-def _source(task: Task, body: bytes, vocabulary: Vocabulary, account: dict[str, Any]) -> Source | None:
+def _source(task: Task, body: bytes, vocabulary: Vocabulary, account: dict[str, Any]) -> Source:
+    """The source to use; the account says where it is from, and if the body is not its feed."""
     if task.toml:
         account |= {"toml": task.toml, "origin": "own"}
         return visitor_source(task.toml, vocabulary)
-    text = profile_text(task.profile, account["format"] or "json", task) if task.profile else proposed(body, task)
-    if text is None:
-        return None
-    account |= {"toml": text, "origin": "profile" if task.profile else "guess"}
-    return parse_source(text, NAME, vocabulary)
+    if task.profile:
+        text, source = profile_source(task, account["format"] or "json", vocabulary)
+        account |= {"toml": text, "origin": "profile"}
+        return source
+    answer = Answer(body, address(task), task.content_type, task.charset, None, task.length_proved)
+    found = suggest(answer, vocabulary, task.lang)
+    text = found.text
+    if not task.url:  # its host is none
+        text = text.replace(f'id = "{found.source.id}"', f'id = "{slug(task.name)}"', 1)
+    account |= {"toml": text, "origin": "guess"}
+    if found.elsewhere:
+        account |= {"state": "unknown", "message": _elsewhere(found.source.url)}
+    elif found.source.format == "html" and found.source.profile is None:
+        account |= {"state": "unknown", "message": _PLAIN_PAGE}
+    return licensed(found.source)
 
 
-def _unknown(found: str | None) -> dict[str, str]:
-    if found is None:
-        return {
-            "fr": "Ce n'est aucun des formats que nous lisons. Si vous voyez une page dans votre navigateur, cherchez "
-            "l'adresse de l'export : CSV, JSON, GeoJSON, RSS ou Atom.",
-            "en": "This is none of the formats that we read. If you see a page in your browser, look for the address "
-            "of the export: CSV, JSON, GeoJSON, RSS or Atom.",
-        }
+def _elsewhere(url: str) -> dict[str, str]:
     return {
-        "fr": "Le fichier se lit, mais rien n'y dit ce que ses colonnes veulent dire, et nous n'avons pas pu le "
-        "deviner. Joignez un fichier de source, ou choisissez un profil.",
-        "en": "The file can be read, but nothing in it says what its columns mean, and we could not guess. Add a "
-        "source file, or choose a profile.",
+        "fr": f"C'est une page web. Elle annonce un flux à l'adresse {url} : essayez celle-ci.",
+        "en": f"This is a web page. It announces a feed at the address {url}: try that one.",
     }
+
+
+_PLAIN_PAGE = {
+    "fr": "C'est une page web, sans fiches qu'une machine puisse lire : ni schema.org, ni flux annoncé. Cherchez "
+    "l'adresse de l'export (CSV, JSON, GeoJSON, RSS ou Atom), ou dites dans un fichier de source où sont les fiches.",
+    "en": "This is a web page without records that a machine can read: neither schema.org nor an announced feed. Look "
+    "for the address of the export (CSV, JSON, GeoJSON, RSS or Atom), or say in a source file where the records are.",
+}
 
 
 class _Trial:
