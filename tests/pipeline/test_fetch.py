@@ -10,12 +10,13 @@ import socket
 import ssl
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lying_server import LyingServer, chunked, http
 
 from federation.errors import ConfigError, PartnerError, PeerError
 from federation.pipeline.fetch import Fault, Fetched, FetchFailed, FetchRefused, FetchRequest, fetch, next_hop, shown
@@ -43,76 +44,6 @@ zj0EAwIDSAAwRQIhAMUntbwv3xesnSUVtoJ2VbWmqUsnuRY5+9TBuElpcUtiAiB0
 -----END CERTIFICATE-----
 """
 """Made for these tests: localhost, its own issuer, valid for a hundred years."""
-
-Answer = bytes | Callable[[socket.socket, threading.Event], None]
-
-
-class LyingServer:
-    """Answers each request with the very bytes a test gives for its path, on a raw socket, then hangs up."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
-        self.requests: list[str] = []
-        self.stop = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def url(self, path: str = "/feed") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def close(self) -> None:
-        self.stop.set()
-        with socket.socket() as waker:
-            waker.connect(("127.0.0.1", self.port))
-        self._thread.join(5)
-        self._socket.close()
-
-    def _serve(self) -> None:
-        while not self.stop.is_set():
-            client, _ = self._socket.accept()
-            with client:
-                self._answer(client)
-
-    def _answer(self, client: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            piece = client.recv(4096)
-            if not piece:
-                return
-            head += piece
-        self.requests.append(head.decode("latin-1"))
-        answer = self.answers[head.split(b" ", 2)[1].decode().split("?")[0]]
-        try:
-            if isinstance(answer, bytes):
-                client.sendall(answer)
-            else:
-                answer(client, self.stop)
-        except OSError:
-            return  # the client has had enough
-
-
-@pytest.fixture
-def server() -> Iterator[LyingServer]:
-    """A lying server on the loopback."""
-    running = LyingServer()
-    yield running
-    running.close()
-
-
-def http(body: bytes, *headers: str, status: str = "200 OK", length: int | None = -1) -> bytes:
-    """A response; ``length`` None leaves it out, -1 tells the truth."""
-    lines = [f"HTTP/1.1 {status}", "Connection: close", *headers]
-    if length is not None:
-        lines.append(f"Content-Length: {len(body) if length == -1 else length}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def chunked(body: bytes, size: int = 1000) -> bytes:
-    """A body in chunks, with the last one."""
-    pieces = [body[i : i + size] for i in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 def get(server: LyingServer, path: str = "/feed", **options: Any) -> Fetched:

@@ -105,13 +105,15 @@ class Visitor:
             params={},
             headers={"Accept": "text/plain, */*;q=0.5"},
             max_bytes=MAX_BYTES,
-            max_seconds=_ROBOTS_SECONDS,
+            max_seconds=min(_ROBOTS_SECONDS, request.max_seconds),
             clip=True,
         )
         try:
             rules = parse(self._patiently(lambda: self._paced(asked, budget, None), budget).body)
-        except FetchRefused:  # 4xx, or redirects that lead nowhere: there are no rules (RFC 9309, section 2.3.1.3)
-            rules = Rules()
+        except FetchRefused as refused:
+            if refused.fault is Fault.PRIVATE:
+                raise
+            rules = Rules()  # 4xx, or redirects that lead nowhere (RFC 9309, section 2.3.1.3)
         except FetchFailed as error:
             if stale is not None:
                 return stale
