@@ -19,6 +19,7 @@ from federation.pipeline.worker import Watcher
 from federation.platform import Platform
 
 LOOK = 0.3  # seconds between two looks at a run
+ARRIVES = 3.0  # seconds that a worker takes at most between taking the instance and taking orders
 TAKE_OVER = 2.0  # seconds between two attempts to do it here: the worker may have gone
 
 
@@ -40,6 +41,14 @@ def progress_bar(label: str) -> Iterator[Progress]:
             bar.update(0, stage)
 
         yield show
+
+
+def worker_there(platform: Platform) -> bool:
+    """Say whether a worker takes orders; one that has just been started is given the time to come."""
+    until = time.monotonic() + ARRIVES
+    while not (there := platform.has_worker()) and time.monotonic() < until:
+        time.sleep(LOOK)
+    return there
 
 
 def follow(shell: Shell, platform: Platform, sources: Sequence[Source], show: Callable[[RunReport], None]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from federation.cli.following import follow, progress_bar, quiet
+from federation.cli.following import follow, progress_bar, quiet, worker_there
 from federation.cli.reports import count_line, finding_lines, finding_values, project_count, run_line, run_values
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, DataFolderBusy
@@ -53,7 +53,7 @@ def harvest_command(shell: Shell, sources: tuple[str, ...], due: bool, as_json: 
                     shown(report)
         except DataFolderBusy:
             known = set(platform.source_ids())
-            if not platform.has_worker() or not all(source.id in known for source in chosen):
+            if not all(source.id in known for source in chosen) or not worker_there(platform):
                 raise
             follow(shell, platform, chosen, shown)
     if not as_json:
@@ -89,7 +89,7 @@ def _harvest_due(shell: Shell, platform: Platform, shown: _Shown) -> int:
     try:
         platform.work(threading.Event(), Watcher(shown, said), until_idle=True)
     except DataFolderBusy:
-        if not platform.has_worker():
+        if not worker_there(platform):
             raise
         text = {
             "fr": f"Le processus {platform.desk.worker()} s'occupe déjà des sources dont c'est l'heure.",

@@ -81,6 +81,7 @@ class Job:
 
     @property
     def fetches(self) -> bool:
+        """Say whether something must be fetched for it."""
         return self.order.kind is RunKind.HARVEST
 
 
