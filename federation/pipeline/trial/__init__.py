@@ -36,6 +36,7 @@ __all__ = ["KEPT", "UPLOAD_BYTES", "Result", "TooOften", "TrialDesk", "TrialRefu
 
 KEPT = timedelta(days=7)
 _WINDOW = timedelta(hours=1)
+_CLOSED = 24 * 3600
 _ALL_TOGETHER = 10  # times the number of one client
 _PORTS = range(1024, 65536)
 """Ports beside 80 and 443 that a form may name: below are services that are no web servers."""
@@ -62,6 +63,8 @@ class TrialDesk:
         Raises TrialRefused (the form cannot be used, or its address not be fetched), TooOften, EngineUnavailable.
         """
         _check(asked, self._vocabulary)
+        if not self._settings.trials_per_hour:
+            raise TooOften(_CLOSED, "Cette instance ne prend pas d'essais.", "This instance takes no trials.")
         ends = time.monotonic() + SECONDS
         with place(self._settings.data_dir):
             most = self._settings.trials_per_hour

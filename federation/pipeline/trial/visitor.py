@@ -37,10 +37,12 @@ def visitor_source(text: str, vocabulary: Vocabulary) -> Source:
     Run in a confined process only: a text can be made to take much time.
     """
     if len(_BRACKETS.findall(text)) > _MAX_BRACKETS:
-        raise _refused("ce fichier de source est trop complexe.", "this source file is too complex.")
+        raise _too_complex()
     try:
         tables = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except RecursionError as error:
+        raise _too_complex() from error
+    except tomllib.TOMLDecodeError:
         tables = {}  # parse_source says what is wrong, and where
     for said in _forbidden(tables):
         raise _refused(said["fr"], said["en"])
@@ -92,6 +94,10 @@ def _lowered(limits: Limits) -> Limits:
     return Limits(
         records=min(limits.records, _USUAL.records), record_bytes=min(limits.record_bytes, _USUAL.record_bytes)
     )
+
+
+def _too_complex() -> ConfigError:
+    return _refused("ce fichier de source est trop complexe.", "this source file is too complex.")
 
 
 def _refused(fr: str, en: str) -> ConfigError:
