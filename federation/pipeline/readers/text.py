@@ -82,7 +82,9 @@ def kind_of(body: bytes) -> str | None:
         head.startswith((b"<!--", b"<?xml")) and b"<html" in head
     ):
         return "html"
-    if head.startswith((b"<?xml", b"<rss", b"<feed", b"<!doctype", b"<rdf:rdf")):
+    if head.startswith(
+        (b"<?xml", b"<!doctype", b"<rss", b"<feed", b"<rdf:rdf", b"<oai-pmh", b"<urlset", b"<sitemapindex")
+    ):
         return "xml"
     if head.startswith((b"{", b"[{", b"[\n", b"[\r", b"[ ", b"[]")):
         return "json"

@@ -1,0 +1,296 @@
+"""Source files proposed for feeds that nobody has described: they load, and say what they are not sure of."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from federation.errors import PartnerError
+from federation.model import Openness
+from federation.pipeline.suggest import Answer, Suggestion, suggest
+from federation.vocabulary import load
+
+VOCABULARY = load()
+ROWS = [
+    {
+        "N°": f"R-{number}",
+        "Nom du projet": f"Recyclerie {number}",
+        "Présentation": "Un lieu où l'on répare, trie et revend ce qui serait jeté ; ouvert à toutes et tous. " * 2,
+        "Thèmes": ["Réemploi ; Culture", "Épicerie ; Réemploi", "Épicerie"][number % 3],
+        "CP": f"790{number:02}",
+        "Commune": ["Niort", "Melle"][number % 2],
+        "Lat.": f"46,{number}",
+        "Long": f"-0,{number}",
+        "Courriel": f"contact{number}@recyclerie.example",
+        "Fiche": f"https://recycleries.example/projet/{number}",
+        "Publié": ["oui", "non"][number % 2],
+        "Couleur du portail": "bleu",
+    }
+    for number in range(1, 31)
+]
+
+
+ONE = [{"id": 1}]
+HERE = "https://a.example/x"
+POSTS = "https://a.example/wp-json/wp/v2/posts"
+
+
+def suggested(body: bytes, url: str = "https://recycleries.example/export", **more: Any) -> Suggestion:
+    """Suggest in French."""
+    return suggest(Answer(body, url, **more), VOCABULARY)
+
+
+def table(rows: list[dict[str, Any]]) -> bytes:
+    """A CSV file."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), delimiter=";")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def as_json(value: Any) -> bytes:
+    """A JSON body."""
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def lines_of(suggestion: Suggestion) -> int:
+    """Lines that are neither blank nor comments."""
+    return sum(bool(line.strip()) and not line.startswith("#") for line in suggestion.text.splitlines())
+
+
+def test_a_french_table_is_mapped_by_its_titles_and_values() -> None:
+    """Id, page, condition, separator, openness, and the rest in a comment."""
+    found = suggested(table(ROWS))
+
+    source = found.source
+    assert (source.format, source.id, source.records.id, source.records.page) == (
+        "csv",
+        "recycleries",
+        ("N°",),
+        ("Fiche",),
+    )
+    assert {term: paths[0] for term, paths in source.fields.items()} == {
+        "name": "Nom du projet",
+        "description": "Présentation",
+        "theme": "Thèmes",
+        "location.address.postalCode": "CP",
+        "location.address.addressLocality": "Commune",
+        "location.latitude": "Lat.",
+        "location.longitude": "Long",
+        "contact.email": "Courriel",
+    }
+    assert source.split == {"theme": (";",)}
+    assert source.only == {"Publié": ("oui",)}
+    assert source.levels == {"contact.email": Openness.PRIVATE}
+    assert '# "Épicerie" = "' in found.text
+    assert "×20" in found.text
+    assert "Couleur du portail" in found.text.splitlines()[-1]
+    assert "@recyclerie.example" not in found.text
+    assert lines_of(found) < 40
+
+
+def test_english_keys_of_nested_json_are_mapped_and_the_list_is_found() -> None:
+    """``at`` leads to the longest list, paths to what lies inside."""
+    rows = [
+        {
+            "id": number,
+            "attributes": {
+                "title": f"Garden {number}",
+                "summary": "Shared",
+                "geo": {"lat": 48.1, "lng": 2.1 + number / 100},
+                "address": {"postalCode": "75011", "city": "Paris"},
+            },
+            "categories": [{"name": "Food"}, {"name": "Garden"}],
+            "links": {"self": f"https://gardens.example/{number}"},
+        }
+        for number in range(1, 12)
+    ]
+    body = as_json({"result": {"items": rows, "facets": [{"a": 1}]}, "meta": {"total": 240}, "links": {"next": "/p?2"}})
+
+    source = suggested(body, "https://api.gardens.example/projects").source
+
+    assert source.records.at == "result.items"
+    assert (source.records.id, source.records.page) == (("id",), ("links.self",))
+    assert source.fields["name"] == ("attributes.title",)
+    assert source.fields["theme"] == ("categories[].name",)
+    assert source.fields["location.latitude"] == ("attributes.geo.lat",)
+    assert source.paging is not None
+    assert (source.paging.next, source.paging.total) == ("links.next", "meta.total")
+
+
+@pytest.mark.parametrize(
+    ("document", "url", "headers", "expected"),
+    [
+        (ONE, HERE, {"Link": f'<{HERE}?page=2>; rel="next"'}, {"link": True}),
+        ({"data": ONE, "next": None}, HERE, {}, {"next": "next"}),
+        ({"data": ONE, "_links": {"next": {"href": "/2"}}}, HERE, {}, {"next": "_links.next.href"}),
+        ({"value": ONE, "@odata.nextLink": f"{HERE}/2"}, HERE, {}, {"next": "@odata.nextLink"}),
+        ({"records": ONE, "nhits": 90, "start": 0}, HERE, {}, {"offset": "start", "total": "nhits"}),
+        ({"data": ONE, "total": 90}, f"{HERE}?page=1", {}, {"page": "page", "total": "total"}),
+        (ONE, f"{HERE}?offset=0", {"X-Total-Count": "7"}, {"offset": "offset", "total_header": "x-total-count"}),
+        ({"data": ONE, "total": 1}, HERE, {}, None),
+    ],
+)
+def test_the_way_on_is_read_from_body_and_headers(
+    document: Any, url: str, headers: dict[str, str], expected: dict[str, Any] | None
+) -> None:
+    """Next addresses, counters and totals."""
+    found = suggested(as_json(document), url, headers=headers)
+
+    tables = tomllib.loads(found.text)
+    written = tables.get("paging")
+    assert written == expected or (written is not None and expected is not None and expected.items() <= written.items())
+
+
+@pytest.mark.parametrize(
+    ("body", "profile"),
+    [
+        (as_json([{"id": 1, "link": "https://a.example/1", "title": {"rendered": "x"}}]), "wordpress"),
+        (as_json({"data": [{"id": 1, "name": "x", "geo": {"latitude": 1, "longitude": 2}}]}), "gogocarto"),
+        (as_json({"PageX": {"id_fiche": "PageX", "bf_titre": "x", "url": "https://a.example/?PageX"}}), "yeswiki"),
+        (as_json({"@context": "https://schema.org", "@type": "Project", "name": "x"}), "schema.org"),
+        (
+            as_json({"@context": "https://w3id.org/carrefour/context/v1.jsonld", "type": "Project", "name": "x"}),
+            "carrefour",
+        ),
+        (b"<rss version='2.0'><channel><title>a</title><item><title>b</title></item></channel></rss>", "feed"),
+        (
+            b"<OAI-PMH xmlns='http://www.openarchives.org/OAI/2.0/'><ListRecords><record><header><identifier>a"
+            b"</identifier></header></record></ListRecords></OAI-PMH>",
+            "oai_dc",
+        ),
+        (
+            as_json(
+                {
+                    "@context": "https://www.w3.org/ns/activitystreams",
+                    "type": "OrderedCollection",
+                    "id": "https://a.example/o",
+                }
+            ),
+            "activitypub",
+        ),
+        (b'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"/>', "schema.org"),
+    ],
+)
+def test_each_kind_of_feed_gets_its_profile(body: bytes, profile: str) -> None:
+    """And next to nothing else."""
+    found = suggested(body)
+
+    assert found.source.profile == profile
+    assert lines_of(found) < 15
+
+
+@pytest.mark.parametrize(
+    ("head", "headers", "url", "profile"),
+    [
+        ("", {"link": '<https://a.example/wp-json/>; rel="https://api.w.org/"'}, POSTS, "wordpress"),
+        ('<link rel="https://api.w.org/" href="/wp-json/">', {}, POSTS, "wordpress"),
+        ('<link rel="alternate" type="application/rss+xml" href="/feed/">', {}, "https://a.example/feed/", "feed"),
+        (
+            '<link rel="alternate" type="application/activity+json" href="/@c">',
+            {},
+            "https://a.example/@c",
+            "activitypub",
+        ),
+    ],
+)
+def test_a_page_leads_to_what_it_announces(head: str, headers: dict[str, str], url: str, profile: str) -> None:
+    """The address of the interface or of the feed is proposed, and that it has not been read is said."""
+    found = suggested(
+        f"<!doctype html><html><head>{head}</head></html>".encode(), "https://a.example/", headers=headers
+    )
+
+    assert (found.source.url, found.source.profile, found.elsewhere) == (url, profile, True)
+    assert "n'a pas été lue" in found.text
+
+
+def test_a_page_that_says_nothing_gets_expressions_to_fill_in() -> None:
+    """The escape hatch of the design: XPath."""
+    found = suggested(b"<!doctype html><html><body><h1>Jardin</h1></body></html>")
+
+    assert found.source.select == {"titre": "//h1"}
+    assert found.source.fields == {"name": ("titre",)}
+
+
+def test_geojson_is_mapped_longitude_first() -> None:
+    """RFC 7946."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"identifiant": f"j{n}", "nom": f"Jardin {n}", "url": f"https://j.example/{n}"},
+            "geometry": {"type": "Point", "coordinates": [-0.4, 46.3]},
+        }
+        for n in (1, 2, 3)
+    ]
+
+    source = suggested(as_json({"type": "FeatureCollection", "features": features})).source
+
+    assert source.fields["location.longitude"] == ("geometry.coordinates[0]",)
+    assert source.fields["name"] == ("properties.nom",)
+    assert (source.records.id, source.records.page) == (("properties.identifiant",), ("properties.url",))
+
+
+def test_without_an_id_columns_are_joined_and_that_is_said() -> None:
+    """A name alone is shared by many."""
+    rows = [{"nom": "Bibliothèque", "code postal": f"7900{n}"} for n in range(5)]
+
+    found = suggested(table(rows))
+
+    assert found.source.records.id == ("{nom} {code postal}",)
+    assert "Aucune colonne n'est un identifiant stable" in found.text
+
+
+def test_comments_come_in_english_too() -> None:
+    """In the language of the call."""
+    found = suggest(Answer(table(ROWS), "https://recycleries.example/x"), VOCABULARY, "en")
+
+    assert found.text.startswith("# Proposed from 30 records")
+    assert "Columns left out: Couleur du portail" in found.text
+
+
+@pytest.mark.parametrize("body", [b"", b"Bonjour", b"%PDF-1.4", b"\x1f\x8b\x08"])
+def test_what_no_reader_takes_is_refused_in_words(body: bytes) -> None:
+    """In both languages."""
+    with pytest.raises(PartnerError) as caught:
+        suggested(body)
+
+    assert caught.value.text["fr"] != caught.value.text["en"]
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=st.lists(st.dictionaries(NAMES, VALUES, max_size=6), max_size=4), wrapped=st.none() | NAMES)
+def test_whatever_the_keys_the_suggestion_loads(rows: list[dict[str, Any]], wrapped: str | None) -> None:
+    """Quotes, line breaks, brackets and braces in keys included."""
+    document = rows if wrapped is None else {wrapped: rows}
+
+    found = suggest(Answer(as_json(document), "https://a.example/x", "application/json"), VOCABULARY)
+
+    assert found.source.format in {"json", "json-ld", "geojson", "activitypub"}
+
+
+@pytest.mark.needs_shared
+def test_real_feeds_get_a_name_and_load_in_less_than_forty_lines(shared: Path) -> None:
+    """Ten networks, CSV, JSON and XLSX."""
+    for file in sorted(shared.glob("feeds/*/*.*")):
+        found = suggested(file.read_bytes(), str(file))
+
+        assert "name" in found.source.fields, file.name
+        assert lines_of(found) < 40, file.name
+        assert found.source.levels.get("contact.email", Openness.PRIVATE) is Openness.PRIVATE
