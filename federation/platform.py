@@ -10,7 +10,6 @@ import functools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +17,6 @@ from pathlib import Path
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
-from federation.catalogue.search import document
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
@@ -35,115 +33,34 @@ from federation.ledger.operations import Operations
 from federation.ledger.qualities import QualityRow
 from federation.ledger.records import PRESENT
 from federation.ledger.runbook import RunBook
-from federation.model import Counts, Finding, RunReport
-from federation.pipeline import Preview, Progress, Workshop, check, harvest, preview
+from federation.model import Counts, Finding, RunReport, RunState, to_lines
+from federation.pipeline import (
+    Preview,
+    Progress,
+    Workshop,
+    check,
+    known_of,
+    preview,
+)
+from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.joining import JoiningDesk
-from federation.pipeline.merge import AppliedBatch, Merger
-from federation.pipeline.postbox import Delivery, deliver, tell
+from federation.pipeline.merge import Merger
+from federation.pipeline.postbox import Posted, deliver, tell
 from federation.pipeline.schedule import zone_named
 from federation.pipeline.sources import Source, SourceShelf, load_source
 from federation.pipeline.trial import TrialDesk
 from federation.pipeline.visitors import Visitors
-from federation.pipeline.worker import Desk, Pace, Plain, Watcher, Worker, keep_working, one_at_a_time
+from federation.pipeline.worker import Desk, Pace, Watcher, Worker, keep_working, one_at_a_time
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, load
+from federation.writer import Indexer, Writer
 
-INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batches
+_BASE = "base-url"  # fact: the address that all names of the instance begin with
+GONE = "fetch:gone"  # rule: the address of a feed is gone for good
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Indexer:
-    """Keeps the search index in step with the change log: batch by batch while harvesting, else from the log.
-
-    What has come together is written beside the harvest, which needs not wait for it; at most one write is under way.
-    """
-
-    def __init__(self, search: SearchIndex, words: Words) -> None:
-        self._search = search
-        self._words = words
-        self._waiting: dict[str, str | None] = {}
-        self._seq = search.seq
-        self._beside = ThreadPoolExecutor(1, "indexer")
-        self._under_way: Future[None] | None = None
-
-    def follow(self, batch: AppliedBatch) -> None:
-        """Take what a batch changed; write when enough has come together. Raises what an earlier write raised."""
-        self._waiting.update(batch.projects)
-        if batch.changes:
-            self._seq = batch.changes[-1].seq
-        if len(self._waiting) >= INDEXED_AT_ONCE:
-            self._settle()
-            projects, self._waiting = self._waiting, {}
-            self._under_way = self._beside.submit(self._write, projects, self._seq)
-
-    def catch_up(self, ledger: Ledger, reader: GraphReader) -> None:
-        """Index what the log says has changed since the index was last written and readers can see."""
-        while changes := [change for change in ledger.changes.since(self._seq) if change.seq <= reader.seq]:
-            projects = list(dict.fromkeys(change.project for change in changes))
-            found = reader.describe(projects)
-            content = {iri: "".join(f"{s} {p} {o} .\n" for s, p, o in found[iri]) or None for iri in projects}
-            self._waiting.update(
-                {iri: lines if lines and _is_project(lines) else None for iri, lines in content.items()}
-            )
-            self._seq = changes[-1].seq
-            self.commit()
-
-    def commit(self) -> None:
-        """Write what is waiting, and wait until all is written."""
-        self._settle()
-        if self._waiting or self._seq != self._search.seq:
-            self._write(self._waiting, self._seq)
-            self._waiting = {}
-
-    def restart(self) -> None:
-        """Forget everything, to index all again."""
-        self._settle()
-        self._search.clear()
-        self._waiting.clear()
-        self._seq = 0
-
-    def close(self) -> None:
-        """Let a write that is under way end. What is waiting is found in the log next time."""
-        self._beside.shutdown()
-
-    def _write(self, projects: Mapping[str, str | None], seq: int) -> None:
-        documents = (document(iri, lines, self._words) for iri, lines in projects.items() if lines)
-        self._search.update(documents, [iri for iri, lines in projects.items() if not lines], seq)
-
-    def _settle(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
-
-
-def _is_project(lines: str) -> bool:
-    """A merged-away project keeps a line that names its survivor, but is no document of its own."""
-    return "<https://w3id.org/carrefour/vocab#Project>" in lines
-
-
-class Writer:
-    """The writing side of an open platform. One at a time for a data folder."""
-
-    def __init__(self, shop: Workshop, indexer: Indexer, reader: GraphReader) -> None:
-        self._shop = shop
-        self._indexer = indexer
-        self._reader = reader
-
-    def harvest(self, source: Source, progress: Progress) -> RunReport:
-        """Harvest one source and bring the search index up to it."""
-        report = harvest(source, self._shop, progress)
-        self._indexer.commit()
-        return report
-
-    def rebuild(self) -> int:
-        """Make the merged view and the index again from the records and the ledger. Returns how many projects."""
-        count = self._shop.merger.rebuild()
-        self._indexer.restart()
-        self._indexer.catch_up(self._shop.ledger, self._reader)
-        return count
 
 
 class Platform:
@@ -166,6 +83,11 @@ class Platform:
     def reader(self) -> GraphReader:
         """The published state of the graph, always the newest."""
         return open_reader(self._store)
+
+    @functools.cached_property
+    def visitor(self) -> Visitor:
+        """Who fetches from partners: one for the process, so that its threads take turns at a host."""
+        return Visitor(self.settings)
 
     @functools.cached_property
     def search(self) -> SearchIndex:
@@ -260,16 +182,22 @@ class Platform:
         self._ledger.qualities.put(QualityRow(source.id, run, quality.score, quality.values()))
         return quality
 
+    def _run_ended(self, report: RunReport, source: Source) -> None:
+        """What follows from a run for people: how good the feed is, and whom to write to."""
+        if report.state in {RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.HELD, RunState.INCOMPLETE}:
+            self.assess_quality(source, report.run)
+        self.tell(report, source, any(finding.rule == GONE for finding in report.findings))
+
     def tell(self, report: RunReport, source: Source, gone: bool = False) -> None:
         """Queue the letters that the end of a run deserves. ``gone``: the feed's address is gone for good (410)."""
         tell(report, source.contacts, self._ledger, _now(), gone)
 
-    def deliver(self) -> Delivery:
+    def deliver(self) -> Posted:
         """Send the letters that are due; nothing without a mail server in the settings."""
         chosen = self.settings
         sender = chosen.smtp_from or chosen.contact
         if not chosen.smtp_host or not sender:
-            return Delivery()
+            return Posted()
         server = MailServer(
             chosen.smtp_host, chosen.smtp_port, sender, chosen.smtp_user, chosen.smtp_password, chosen.smtp_starttls
         )
@@ -281,7 +209,11 @@ class Platform:
 
     def preview(self, source: Source, progress: Progress) -> Preview:
         """Say what a harvest of the source would do. Nothing is written."""
-        return preview(source, self.settings, self.vocabulary, self._ledger, _now(), progress)
+        known = known_of(source, self._ledger, self._graphs, _now())
+        return preview(source, self.settings, self.vocabulary, _now(), progress, known)
+
+    def _graphs(self, records: Sequence[str]) -> dict[str, str]:
+        return {record: to_lines(self.reader.graph(record)) for record in records}
 
     def check(self, path: Path, source: Source | None, progress: Progress) -> tuple[tuple[Finding, ...], Counts]:
         """Say what would be refused in a file. Nothing is written."""
@@ -318,12 +250,15 @@ class Platform:
                 item.property for item in self.vocabulary.fields.values() if not item.many and "." not in item.key
             }
             merger = Merger(store, self._ledger, self.settings.base_url, _now, single)
+            self._ledger.cursors.set_fact(_BASE, self.settings.base_url)
             merger.recover()
             merger.describe_vocabulary(self.vocabulary.version, self.vocabulary.statements())
             indexer.catch_up(self._ledger, self.reader)
-            shop = Workshop(self.settings, self.vocabulary, self._ledger, merger, _now, indexer.follow)
+            shop = Workshop(
+                self.settings, self.vocabulary, self._ledger, merger, _now, indexer.follow, visitor=self.visitor
+            )
             with contextlib.closing(merger):
-                yield Writer(shop, indexer, self.reader)
+                yield Writer(shop, indexer, self.reader, self.source, self._run_ended)
 
     def work(self, stop: threading.Event, watcher: Watcher, until_idle: bool = False, due: bool = True) -> None:
         """Harvest what is asked for and, if ``due``, what is due: until ``stop``, or until nothing is left to do.
@@ -333,8 +268,7 @@ class Platform:
         pace = Pace(zone_named(self.settings.timezone), self.settings.fetch_threads)
         shelf = SourceShelf(self.settings.sources_dir, self.vocabulary)
         with self.writing() as writer:
-            plain = Plain(writer, self._ledger, self.settings)
-            Worker(plain, self._ledger, shelf, pace, watcher, _now).run(stop, until_idle, due)
+            Worker(writer, self._ledger, shelf, pace, watcher, _now).run(stop, until_idle, due)
 
     def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:
         """Work until ``stop``, whatever fails in between; wait while another process writes."""
@@ -368,4 +302,15 @@ def demo_folder() -> Path:
 def open_platform(settings: Settings) -> Platform:
     """Open an instance. Raises ConfigError, EngineUnavailable."""
     vocabulary = load()
-    return Platform(settings, vocabulary, open_ledger(settings.ledger_url, settings.data_dir / "ledger"))
+    ledger = open_ledger(settings.ledger_url, settings.data_dir / "ledger")
+    named = ledger.cursors.fact(_BASE)
+    if named not in {None, settings.base_url}:
+        ledger.close()
+        raise ConfigError(
+            f"Everything in {settings.data_dir} is named after {named}, but `base_url` is {settings.base_url}. Names "
+            "never change: put `base_url` back, or begin with an empty data folder and harvest again.",
+            f"Tout ce que contient {settings.data_dir} porte des noms en {named}, mais `base_url` vaut "
+            f"{settings.base_url}. Les noms ne changent jamais : remettez `base_url`, ou partez d'un dossier de "
+            "données vide et moissonnez de nouveau.",
+        )
+    return Platform(settings, vocabulary, ledger)

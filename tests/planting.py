@@ -14,6 +14,8 @@ SECRET = "s3cret-" + "ne-doit-jamais-sortir"
 # Values that the code gives a meaning to: a planted row must be one that may really be there.
 _MEANINGFUL = {"state": "retired", "severity": "info", "action": "delete"}
 
+_PLAIN: dict[str, object] = {"counts": {}, "kind": "harvest", "holds": None, "progress": None}
+
 
 def plant(ledger_file: Path) -> list[str]:
     """Insert one row full of the secret into each table of an SQLite ledger; return the names of the tables."""
@@ -33,8 +35,8 @@ def _value(column: Column[Any]) -> object:
         )
     if column.name in {"started", "ended", "time", "fetched_at", "first_seen", "minted"}:
         return "2026-11-21T02:14:00.000000Z"
-    if column.name == "counts":
-        return {}
+    if column.name in _PLAIN:
+        return _PLAIN[column.name]
     if column.name in {"record", "project", "home", "page", "url", "licence"}:
         return f"https://{SECRET}.example/{SECRET}"
     if isinstance(kind, JSON):

@@ -1,7 +1,8 @@
 """The `carrefour` command: the shell in, one call, text or JSON out. It holds no rule of the domain.
 
 Exit codes: 0 done; 1 done, with rejected records (or findings that block, for ``check``); 2 wrong usage or
-configuration; 4 incomplete or failed; 75 another process is writing to the data folder.
+configuration; 3 held: a part waits for a person;
+4 incomplete or failed; 75 another process is writing to the data folder.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def group(context: click.Context, instance: Path, lang: str) -> None:
 
     \b
     Exit codes: 0 done; 1 done, with rejected records; 2 wrong usage or configuration;
+    3 held: a part waits for `carrefour run approve`;
     4 incomplete or failed (a source file with a fault too, while others go on);
     75 another process is writing to the data folder.
     """

@@ -21,7 +21,7 @@ from federation.platform import Platform, check_alone
 from federation.settings import CONFIG_NAME
 
 SHOWN = 12  # kinds of findings printed for one run; --json and the run's page give all
-REJECTS, FAILED = 1, 4
+REJECTS, HELD, FAILED = 1, 3, 4
 FAILURES = {RunState.FAILED, RunState.INCOMPLETE, RunState.ABANDONED}
 
 
@@ -123,6 +123,8 @@ def _load(shell: Shell, platform: Platform, names: Sequence[str]) -> tuple[list[
 def _exit_code(reports: Sequence[RunReport]) -> int:
     if any(report.state in FAILURES for report in reports):
         return FAILED
+    if any(report.state is RunState.HELD for report in reports):
+        return HELD
     rejected = any(report.counts.rejected or report.counts.held for report in reports)
     return REJECTS if rejected else 0
 

@@ -63,7 +63,8 @@ def init_command(shell: Shell, demo: bool, exist_ok: bool) -> None:
     text = {
         "fr": f"Instance créée dans {shell.instance.resolve()}. Ensuite : {first['fr']}carrefour harvest, "
         "puis carrefour serve.",
-        "en": f"Instance made in {shell.instance.resolve()}. Next: {first['en']}carrefour harvest, then carrefour serve.",
+        "en": f"Instance made in {shell.instance.resolve()}. Next: {first['en']}carrefour harvest, "
+        "then carrefour serve.",
     }
     click.echo(shell.say(text), err=True)
 

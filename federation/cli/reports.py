@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from federation.model import Counts, Finding, RunReport, RunState, Severity
+from federation.model import Counts, Finding, Hold, Part, Rule, RunReport, RunState, Severity, Text
 
 STATES = {
     "fr": {
-        "queued": "en file d'attente",
+        "queued": "en attente",
         "running": "en cours",
-        "held": "retenue en partie : une personne doit l'accepter",
+        "held": "retenue",
         "unchanged": "inchangée",
         "succeeded": "réussie",
         "with-rejects": "réussie avec rejets",
@@ -25,6 +25,27 @@ STATES = {
 SEVERITIES = {
     "fr": {Severity.VIOLATION: "Bloquant", Severity.WARNING: "À corriger", Severity.INFO: "Conseil"},
     "en": {Severity.VIOLATION: "Blocking", Severity.WARNING: "To mend", Severity.INFO: "Advice"},
+}
+HOLDS: Mapping[Rule, Text] = {
+    Rule.EMPTY: {"fr": "liste vide ({n} fiches étaient en ligne)", "en": "empty list ({n} records were online)"},
+    Rule.SHRINK: {"fr": "{n} fiches disparues, limite {limit}", "en": "{n} records gone, limit {limit}"},
+    Rule.EXPLICIT: {"fr": "{n} retraits demandés, limite {limit}", "en": "{n} deletes asked for, limit {limit}"},
+    Rule.CHANGE: {"fr": "{n} fiches changées, limite {limit}", "en": "{n} records changed, limit {limit}"},
+    Rule.REJECT: {
+        "fr": "{n} fiches en ligne refusées, limite {limit}",
+        "en": "{n} live records refused, limit {limit}",
+    },
+    Rule.GROWTH: {"fr": "{n} fiches nouvelles, limite {limit}", "en": "{n} new records, limit {limit}"},
+    Rule.RE_IDENTIFIED: {
+        "fr": "les identifiants ont changé : {n} fiches connues reviennent sous un autre",
+        "en": "the ids have changed: {n} known records come again under another",
+    },
+}
+PARTS: Mapping[Part, Text] = {
+    Part.NEW: {"fr": "les nouvelles", "en": "new records"},
+    Part.CHANGES: {"fr": "les changements", "en": "changes"},
+    Part.DELETES: {"fr": "les retraits demandés", "en": "deletes"},
+    Part.WITHDRAWALS: {"fr": "les retraits pour absence", "en": "withdrawals for absence"},
 }
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
@@ -41,6 +62,7 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
     if report.counts.read or report.counts.missing:
         parts.append(count_line(report.counts, lang))
     told = next((finding for finding in report.findings if finding.message.get("en") == report.message), None)
+    parts += hold_words(report.holds, lang)
     if report.message and (alone or told is None):
         parts.append(told.message.get(lang, report.message) if told else report.message)
     if _unexplained(report):
@@ -74,12 +96,25 @@ def count_line(counts: Counts, lang: str) -> str:
         (counts.excluded, "écartée{s} par la source", "left out by the source"),
         (counts.merged, "ligne{s} jointe{s} à une autre", "joined to another row"),
         (counts.missing, "absente{s} mais gardée{s} en ligne", "missing but kept online"),
+        (counts.withdrawn, "retirée{s}", "withdrawn"),
     ]
     parts += [
         f"{n} {(french if fr else english).format(s='s' if n > 1 else '')}" for n, french, english in optional if n
     ]
     parts.append(f"+{counts.new} ~{counts.changed} ={counts.unchanged}")
     return ", ".join(parts)
+
+
+def hold_words(holds: Sequence[Hold], lang: str) -> list[str]:
+    """What the guard withholds and why, a part for each rule that fired."""
+    fr = lang == "fr"
+    said = []
+    for hold in holds:
+        text = HOLDS[hold.rule]["fr" if fr else "en"].format(n=hold.figure, limit=hold.limit)
+        parts = ", ".join(PARTS[part]["fr" if fr else "en"] for part in Part if part in hold.parts)
+        withheld = f" ; en attente d'accord : {parts}" if fr else f"; withheld until approved: {parts}"
+        said.append(text + (withheld if parts else ""))
+    return said
 
 
 def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = None) -> list[str]:

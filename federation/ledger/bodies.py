@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import and_, delete, exists, not_, select
+from sqlalchemy import Row, and_, delete, exists, not_, select
 
 from federation.errors import EngineUnavailable, os_reason
 from federation.ledger.database import Database
@@ -104,11 +105,22 @@ class Bodies:
         query = select(body).where(body.c.source == source).order_by(body.c.fetched_at.desc()).limit(1)
         with self._database.read() as tx:
             row = tx.execute(query).one_or_none()
-        if row is None:
-            return None
-        return Body(
-            row.sha256, row.source, row.size, from_text(row.fetched_at), row.content_type, row.etag, row.last_modified
-        )
+        return None if row is None else _body(row)
+
+    def about(self, sha256: str, source: str) -> Body | None:
+        """What is known of a kept body of a source."""
+        with self._database.read() as tx:
+            row = tx.execute(select(body).where(body.c.sha256 == sha256, body.c.source == source)).one_or_none()
+        return None if row is None else _body(row)
+
+    def forget(self, source: str) -> None:
+        """Remove all bodies of a source: one of its records is to leave no trace."""
+        with self._database.write() as tx:
+            paths = set(tx.scalars(select(body.c.path).where(body.c.source == source)))
+            tx.execute(delete(body).where(body.c.source == source))
+            shared = {path for path in paths if tx.scalar(select(exists().where(body.c.path == path)))}
+        for path in paths - shared:
+            (self._folder / path).unlink(missing_ok=True)
 
     def prune(self, before: datetime, keep: Iterable[str] = ()) -> int:
         """Forget bodies fetched before a time, save those in ``keep`` (the last good ones); return how many.
@@ -123,6 +135,12 @@ class Bodies:
         for path in paths - kept:
             (self._folder / path).unlink(missing_ok=True)
         return count
+
+
+def _body(row: Row[Any]) -> Body:
+    return Body(
+        row.sha256, row.source, row.size, from_text(row.fetched_at), row.content_type, row.etag, row.last_modified
+    )
 
 
 def _write_once(path: Path, content: bytes) -> None:

@@ -101,7 +101,7 @@ class Records:
                 tx.execute(statement, [state._asdict() for state in states])
 
     def note(self, changed: Iterable[RecordState], tx: Connection | None = None) -> None:
-        """Write again what a run may learn of a known record without changing its graph: state, hashes, last run."""
+        """Write again what a run may learn of a known record without changing its graph: state, hashes, absences."""
         rows = [
             {
                 "b_record": state.record,
@@ -110,6 +110,9 @@ class Records:
                 "row_hash": state.row_hash,
                 "mapping_version": state.mapping_version,
                 "last_run": state.last_run,
+                "misses": state.misses,
+                "missing_since": state.missing_since,
+                "missed_at": state.missed_at,
             }
             for state in changed
         ]
@@ -117,15 +120,34 @@ class Records:
             with self._database.write(tx) as tx:
                 tx.execute(update(record_state).where(record_state.c.record == bindparam("b_record")), rows)
 
-    def end_run(self, source: str, run: str, missing: Iterable[str], tx: Connection | None = None) -> None:
-        """At the end of a whole run: the records of the keys ``missing`` are missing, all others present were seen."""
-        of_source = record_state.c.source == source
+    def end_run(self, source: str, run: str, tx: Connection | None = None) -> None:
+        """At the end of a run over a whole list: what is present and not missing was seen by it."""
+        seen = record_state.c.state.in_([RecordStatus.LIVE.value, RecordStatus.HELD.value])
         with self._database.write(tx) as tx:
-            for part in in_parts(missing):
-                gone = update(record_state).where(of_source, record_state.c.key.in_(part))
-                tx.execute(gone.values(state=RecordStatus.MISSING.value))
-            seen = record_state.c.state.in_([RecordStatus.LIVE.value, RecordStatus.HELD.value])
-            tx.execute(update(record_state).where(of_source, seen).values(last_run=run))
+            tx.execute(update(record_state).where(record_state.c.source == source, seen).values(last_run=run))
+
+    def present(self, source: str) -> int:
+        """Number of records of a source that are online."""
+        present = record_state.c.state.in_([state.value for state in PRESENT])
+        query = select(func.count()).where(record_state.c.source == source, present)
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def withdrawn_since(self, source: str, since: str, reason: str) -> int:
+        """Number of records of a source withdrawn for a reason since a ledger time."""
+        query = select(func.count()).where(
+            record_state.c.source == source,
+            record_state.c.state == RecordStatus.WITHDRAWN.value,
+            record_state.c.reason == reason,
+            record_state.c.withdrawn_at >= since,
+        )
+        with self._database.read() as tx:
+            return tx.scalar(query) or 0
+
+    def forget(self, record: str, tx: Connection) -> None:
+        """Remove all that is known of a record, its restricted fields too."""
+        tx.execute(delete(restricted).where(restricted.c.record == record))
+        tx.execute(delete(record_state).where(record_state.c.record == record))
 
     def restrict(self, fields: Mapping[str, Mapping[str, Any]], tx: Connection | None = None) -> None:
         """Replace the restricted fields of some records; an empty mapping removes a record's."""

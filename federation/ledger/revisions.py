@@ -38,8 +38,7 @@ class Revisions:
 
     def add(self, run: str, source: str, now: datetime, revisions: Iterable[Revision], tx: Connection) -> None:
         """Keep what the records of a batch were."""
-        rows = [[each.record, each.state, each.content, dict(each.restricted)] for each in revisions]
-        payload = zlib.compress(orjson.dumps(rows), 1)
+        payload = _packed(revisions)
         values = {"run": run, "source": source, "made": to_text(now), "payload": payload}
         tx.execute(insert(revision), values)
 
@@ -72,9 +71,15 @@ class Revisions:
             before = _unpacked(row.payload)
             after = [each for each in before if keeps(each)]
             if len(after) < len(before):
-                rows = [[each.record, each.state, each.content, dict(each.restricted)] for each in after]
-                payload = zlib.compress(orjson.dumps(rows), 1)
-                tx.execute(update(revision).where(revision.c.id == row.id).values(payload=payload))
+                tx.execute(update(revision).where(revision.c.id == row.id).values(payload=_packed(after)))
+
+
+def _packed(revisions: Iterable[Revision]) -> bytes:
+    rows = [
+        [each.record, None if each.state is None else list(each.state), each.content, dict(each.restricted)]
+        for each in revisions
+    ]
+    return zlib.compress(orjson.dumps(rows), 1)
 
 
 def _unpacked(payload: bytes) -> list[Revision]:

@@ -143,6 +143,11 @@ class Runs:
         with self._database.read() as tx:
             return dict(tx.scalar(select(run.c.progress).where(run.c.id == name)) or {})
 
+    def options(self, name: str) -> Mapping[str, Any]:
+        """What was asked of a run beside its kind; plain values."""
+        with self._database.read() as tx:
+            return dict(tx.scalar(select(run.c.options).where(run.c.id == name)) or {})
+
     def highest_live(self, source: str, since: datetime) -> int:
         """The highest number of live records with which a run of a source has ended since then; 0 if none has."""
         query = select(func.max(run.c.live)).where(run.c.source == source, run.c.ended >= to_text(since))

@@ -1,41 +1,57 @@
 """The writing side. READ THIS FIRST: :func:`harvest` is the way of a record, stage by stage, in order.
 
-fetch → read → map + validate → plan → apply (merge); search index and readers follow what was applied.
-Each stage is a module that knows no other; they meet here and in federation/model.py.
+visit (fetch) → read → map + validate → plan → guard → apply (merge); search index and readers follow what was applied.
+Each stage is a module that knows no other; they meet here, in prepare.py and in federation/model.py.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger import Ledger
-from federation.ledger.records import RecordState, RecordStatus
+from federation.ledger.approvals import hashed
 from federation.ledger.sources import PartnerRow, SourceRow
-from federation.ledger.times import to_seconds
-from federation.model import Action, Counts, Finding, Outcome, RunReport, RunState, Severity
+from federation.ledger.times import to_seconds, to_text
+from federation.model import Counts, Reason, RunKind, RunReport, RunState
 from federation.pipeline.account import Account
-from federation.pipeline.assess import assess
+from federation.pipeline.apply import BATCH, Site, Stopped, apply, note_absences, withdraw
 from federation.pipeline.check import check
-from federation.pipeline.collector import collector_paused, tidy
-from federation.pipeline.fetch import Fetched
-from federation.pipeline.intake import obtain, open_feed, readable
-from federation.pipeline.mapping import Columns, RunStamp
-from federation.pipeline.merge import AppliedBatch, Item, Merger, removal
-from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
+from federation.pipeline.collector import collector_paused
+from federation.pipeline.fetch import Delivery
+from federation.pipeline.fetch.visit import Visitor
+from federation.pipeline.history import forget, retire, undo
+from federation.pipeline.intake import keep, kept, obtain
+from federation.pipeline.mapping import RunStamp
+from federation.pipeline.merge import AppliedBatch, Merger
+from federation.pipeline.plan import Planned
+from federation.pipeline.prepare import Frame, Known, Plan, failure, prepare, prepare_unchanged
 from federation.pipeline.preview import Preview, Progress, preview
-from federation.pipeline.readers import Reading
-from federation.pipeline.sources import Coverage, Source
+from federation.pipeline.sources import Source
+from federation.pipeline.spool import Spool
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
-__all__ = ["Follower", "Preview", "Progress", "Workshop", "check", "harvest", "preview"]
+__all__ = [
+    "Asked",
+    "Follower",
+    "Preview",
+    "Progress",
+    "Workshop",
+    "check",
+    "forget_record",
+    "harvest",
+    "known_of",
+    "preview",
+    "visit_source",
+]
 
-BATCH = 2500  # records per transaction: large enough to be fast, small enough to be soon visible and light in memory
+REMEMBERED = timedelta(days=30)  # how far back the guard looks
+
+Graphs = Callable[[list[str]], Mapping[str, str]]
 
 Follower = Callable[[AppliedBatch], None]
 """Told of each batch once it is durable (the search index)."""
@@ -43,7 +59,7 @@ Follower = Callable[[AppliedBatch], None]
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What the writing side works with; platform.py furnishes it."""
+    """What the writing side works with; platform.py furnishes it. ``stop`` says that the process is to end."""
 
     settings: Settings
     vocabulary: Vocabulary
@@ -52,186 +68,252 @@ class Workshop:
     clock: Callable[[], datetime]
     follow: Follower
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    stop: Callable[[], bool] = lambda: False
+    visitor: Visitor | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Asked:
+    """What is asked of a run: ``of`` names the one to replay or undo, ``queued`` the order that it carries out.
+
+    ``brought``: what a visit has brought already, or why it brought nothing. ``confirmed``: the partner says that what
+    is absent is gone.
+    """
+
+    kind: RunKind = RunKind.HARVEST
+    of: str | None = None
+    queued: str | None = None
+    brought: Delivery | CarrefourError | None = None
+    confirmed: bool = False
+
+
+@dataclass(slots=True)
 class _Run:
-    """One run under way: what it harvests, what was known before it, and its account so far."""
+    """One run under way."""
 
-    id: str
+    report: RunReport
     source: Source
     shop: Workshop
-    states: Mapping[str, RecordState]
-    planner: Planner
+    site: Site
     account: Account
+    progress: Progress
+    whole: bool = False
 
 
-def harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
-    """Take every record of a source's feed into the graph, and account for every row.
+def harvest(source: Source, shop: Workshop, progress: Progress, asked: Asked | None = None) -> RunReport:
+    """Take every record of a source's feed into the graph, and account for every row; or what else is ``asked``.
 
     A feed that cannot be fetched or read gives a failed run, and nothing is removed. Raises EngineUnavailable (the
     store or the ledger cannot be written) and DataFolderBusy (the source is being harvested by another process).
     """
+    asked = asked or Asked()
     with collector_paused():
-        return _harvest(source, shop, progress)
+        run = _open(source, shop, progress, asked)
+        try:
+            report = _ways[asked.kind](run, asked)
+        except Stopped:
+            report = replace(run.report, state=RunState.ABANDONED)
+        except (PartnerError, PeerError, ConfigError) as error:
+            run.account.add("", [failure(error, source)])
+            report = replace(run.report, state=RunState.FAILED, message=str(error))
+        return _finish(run, report)
 
 
-def _harvest(source: Source, shop: Workshop, progress: Progress) -> RunReport:
-    started = shop.clock()
-    run = _open(source, shop, started)
-    report = RunReport(
-        run.id, source.id, source.partner.slug, RunState.RUNNING, started, None, Counts(),
-        mapping_version=source.version,
-    )  # fmt: skip
-    missing = None
-    try:
-        progress("fetch", 0, None)
-        body = obtain(source, shop.settings, shop.environ)
-        report = replace(report, input_sha256=body.sha256)
-        if (same := _already_done(source, body, shop.ledger)) is not None:
-            return _finish(run, replace(report, state=RunState.UNCHANGED, counts=_all_unchanged(same)), None)
-        shop.ledger.bodies.keep(body.body, source.id, shop.clock(), body.content_type, body.etag, body.last_modified)
-        reading = open_feed(source, body, shop.settings, shop.vocabulary)
-        columns = Columns(source)
-        _write_all(run, _batches(_planned(run, reading, columns, report)), progress)
-        run.account.add("", [replace(found, where=source.id) for found in reading.findings])
-        run.account.add("", columns.findings(source.id))
-        state = end_state(run.planner.counts(False), reading.whole)
-        whole = state in WHOLE and source.coverage is Coverage.COMPLETE
-        missing = run.planner.missing() if whole else None
-        report = replace(report, counts=run.planner.counts(whole), state=state)
-    except (PartnerError, PeerError, ConfigError) as error:
-        run.account.add("", [_failure(error, source)])
-        counts = run.planner.counts(False)
-        state = RunState.INCOMPLETE if counts.accepted else RunState.FAILED
-        report = replace(report, state=state, counts=counts, message=str(error))
-    return _finish(run, report, missing)
-
-
-def _already_done(source: Source, body: Fetched, ledger: Ledger) -> RunReport | None:
-    """The last run, if it read the same bytes with the same mapping to the end: then there is nothing to do."""
-    ended = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED, RunState.INCOMPLETE, RunState.ABANDONED)
-    last = ledger.runs.last(source.id, ended)
-    if last is None or last.state in {RunState.INCOMPLETE, RunState.ABANDONED}:
-        return None
-    same = (last.input_sha256, last.mapping_version) == (body.sha256, source.version)
-    return last if same else None
-
-
-def _all_unchanged(last: RunReport) -> Counts:
-    return replace(last.counts, new=0, changed=0, unchanged=last.counts.accepted)
-
-
-def _open(source: Source, shop: Workshop, started: datetime) -> _Run:
-    partner = PartnerRow(source.partner.slug, source.partner.name, source.partner.url)
-    row = SourceRow(source.id, partner.slug, source.name, source.url, source.licence, source.version)
-    shop.merger.declare(partner, row, source.lang)
-    run = shop.ledger.runs.start(source.id, partner.slug, started, os.getpid(), mapping_version=source.version)
-    states = shop.ledger.records.states(source.id)
-    planner = Planner(states, source.version, shop.ledger.records.keys_elsewhere(partner.slug, source.id))
-    return _Run(run, source, shop, states, planner, Account())
-
-
-def _planned(run: _Run, reading: Reading, columns: Columns, report: RunReport) -> Iterator[Planned]:
-    known = {
-        key: (state.row_hash, state.raw_hash)
-        for key, state in run.states.items()
-        if state.state == RecordStatus.LIVE and state.mapping_version == run.source.version
-    }
-    settings = run.shop.settings
-    stamp = RunStamp(f"{settings.base_url}/runs/{run.id}", to_seconds(report.started))
-    broken: list[Outcome] = []
-    rows = columns.over(readable(reading, broken))
-    yield from run.planner.plan(assess(rows, run.source, settings.base_url, stamp, known, settings.workers))
-    yield from run.planner.plan(broken)
-
-
-def _batches(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
-    """Batches in order. What was planned before the feed broke off is counted, so it comes before the failure."""
-    batch: list[Planned] = []
-    failure: CarrefourError | None = None
-    try:
-        for each in planned:
-            batch.append(each)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    except (PartnerError, PeerError, ConfigError) as error:
-        failure = error
-    if batch:
-        yield batch
-    if failure is not None:
-        raise failure
-
-
-def _write_all(run: _Run, batches: Iterator[list[Planned]], progress: Progress) -> None:
-    """Apply one batch after the other, each while the next is read and planned.
-
-    The store works without the interpreter's lock, so the two share the processors well. If reading fails, the batch
-    under way is finished before the failure is told.
-    """
-    with ThreadPoolExecutor(1, "writer") as writer:
-        under_way: Future[None] | None = None
-        for batch in batches:
-            if under_way is not None:
-                under_way.result()
-            tidy()
-            under_way = writer.submit(_apply, run, batch)
-            progress("harvest", run.planner.counts(False).read, None)
-        if under_way is not None:
-            under_way.result()
-
-
-def _apply(run: _Run, batch: list[Planned]) -> None:
-    """Write what is new or changed, note what is only known better, keep all findings."""
-    ledger = run.shop.ledger
-    for planned in batch:
-        run.account.add(planned.outcome.where, planned.outcome.findings)
-    if fresh := run.account.drain():
-        ledger.findings.add(run.id, fresh)
-    if notes := [_noted(run, planned) for planned in batch if planned.noted and not planned.retiered]:
-        ledger.records.note(notes)
-    if items := [item for planned in batch if (item := _item(run, planned)) is not None]:
-        run.shop.follow(run.shop.merger.apply(run.id, run.source.version, items))
-
-
-def _noted(run: _Run, planned: Planned) -> RecordState:
-    """The state of a record whose graph stays as it is: held back, or live with the hashes of this run."""
-    outcome = planned.outcome
-    state = run.states[str(outcome.key if outcome.record is None else outcome.record.key)]
-    if planned.step is Step.HELD:
-        return state._replace(state=RecordStatus.HELD, last_run=run.id)
-    if outcome.record is None:  # not even mapped: only what its mapping does not read has changed
-        return state._replace(row_hash=outcome.row_hash, last_run=run.id)
-    return state._replace(
-        state=RecordStatus.LIVE,
-        raw_hash=outcome.record.raw_hash,
-        row_hash=outcome.record.row_hash,
-        mapping_version=run.source.version,
-        last_run=run.id,
+def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, confirmed: bool = False) -> Known:
+    """What a run must know of a source before it plans. ``graphs`` gives the content of records by their IRIs."""
+    approved = ledger.approvals.last(source.id)
+    since = max(now - REMEMBERED, approved) if approved else now - REMEMBERED
+    forgotten = ledger.forgotten.all()
+    partner = source.partner.slug
+    return Known(
+        states=ledger.records.states(source.id),
+        elsewhere=ledger.records.keys_elsewhere(partner, source.id),
+        is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
+        live=max(ledger.runs.highest_live(source.id, since), ledger.records.present(source.id)),
+        gone=ledger.records.withdrawn_since(source.id, to_text(since), Reason.ABSENT.value),
+        ceilings=ledger.approvals.ceilings(source.id, now),
+        confirmed=confirmed,
+        graphs=graphs,
     )
 
 
-def _item(run: _Run, planned: Planned) -> Item | None:
-    record, tier = planned.outcome.record, planned.outcome.tier
-    if planned.closing is not None:
-        return removal(run.states[str(planned.outcome.key)])
-    if record is None or tier is None:
-        return None
-    if planned.step is Step.NEW:
-        return Item(Action.CREATE, record, tier)
-    if planned.step is Step.CHANGED or planned.retiered:
-        return Item(Action.UPDATE, record, tier)
-    return None
-
-
-def _failure(error: CarrefourError, source: Source) -> Finding:
-    text = getattr(error, "text", None) or {"fr": str(error), "en": str(error)}
-    return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, text, where=source.id)
-
-
-def _finish(run: _Run, report: RunReport, missing: list[str] | None) -> RunReport:
-    run.shop.ledger.findings.add(run.id, [*run.account.drain(), *run.account.hints()])
-    report = replace(report, ended=run.shop.clock(), findings=run.account.all())
-    run.shop.merger.finish(report, missing)
+def _harvest(run: _Run, asked: Asked) -> RunReport:
+    """Visit the source, plan over what it gave, and apply the plan."""
+    source, shop = run.source, run.shop
+    run.progress("fetch", 0, None)
+    if isinstance(asked.brought, CarrefourError):
+        raise asked.brought
+    delivery = asked.brought or visit_source(source, shop)
+    same = _already_done(source, delivery, shop.ledger)
+    if delivery.unchanged and (same is None or asked.confirmed):  # nothing to compare with: everything is needed
+        delivery = obtain(source, shop.settings, shop.environ, None, shop.visitor)
+        same = _already_done(source, delivery, shop.ledger)
+    if asked.confirmed:
+        same = None
+    run.report = replace(run.report, input_sha256=_read_of(delivery, same))
+    known = known_of(source, shop.ledger, shop.merger.graphs, run.report.started, asked.confirmed)
+    if same is not None:
+        report = _apply(run, prepare_unchanged(same.counts, known, _frame(run)), known, None)
+    else:
+        keep(delivery, source, shop.ledger, shop.clock())
+        report = _take(run, delivery, known)
+    if report.state in _WHOLE_RUNS:
+        shop.ledger.sources.note_fetch(source.id, delivery.validators, None)
     return report
+
+
+def _read_of(delivery: Delivery, same: RunReport | None) -> str | None:
+    """The hash of what a run reads: of the visit, or what the last run read if the server says that it is the same."""
+    return same.input_sha256 if same is not None and not delivery.pages else delivery.sha256
+
+
+def visit_source(source: Source, shop: Workshop) -> Delivery:
+    """Visit a source, asking only for what is new if its last run went well with the same mapping. Writes nothing.
+
+    Raises PartnerError, PeerError, ConfigError.
+    """
+    last = shop.ledger.runs.last(source.id, _TELLING)
+    row = shop.ledger.sources.get(source.id)
+    well = last is not None and last.state in _WHOLE_RUNS and last.mapping_version == source.version
+    validators = row.validators if well and row is not None else None
+    return obtain(source, shop.settings, shop.environ, validators, shop.visitor)
+
+
+def _replay(run: _Run, asked: Asked) -> RunReport:
+    """Map again what an earlier run read, without network. Raises PartnerError if its bytes are not kept any more."""
+    source, ledger = run.source, run.shop.ledger
+    earlier = ledger.runs.get(asked.of or "")
+    try:
+        if earlier is None or earlier.input_sha256 is None:
+            raise LookupError(asked.of)
+        delivery = kept(earlier.input_sha256, source, ledger)
+    except LookupError as error:
+        raise PartnerError(
+            f"What run {asked.of} read is not kept (any more): harvest the source instead.",
+            f"Ce que la moisson {asked.of} a lu n'est pas ou plus gardé : moissonnez plutôt la source.",
+        ) from error
+    run.report = replace(run.report, input_sha256=earlier.input_sha256)
+    return _take(run, delivery, known_of(source, ledger, run.shop.merger.graphs, run.report.started))
+
+
+def _undo(run: _Run, asked: Asked) -> RunReport:
+    """Put back what a run changed, and pause the source: else the next harvest would bring it again."""
+    ledger = run.shop.ledger
+    count, findings = undo(run.site, run.source.id, asked.of or "")
+    run.account.add("", findings)
+    ledger.sources.set_state(run.source.id, "paused", f"undone: {asked.of}")
+    return replace(run.report, state=RunState.SUCCEEDED, counts=Counts(changed=count))
+
+
+def _retire(run: _Run, _asked: Asked) -> RunReport:
+    """Withdraw all records of a source that leaves."""
+    count = retire(run.site, run.shop.ledger.records.states(run.source.id).values())
+    run.shop.ledger.sources.set_state(run.source.id, "retired")
+    return replace(run.report, state=RunState.SUCCEEDED, counts=Counts(withdrawn=count))
+
+
+_ways: Mapping[RunKind, Callable[[_Run, Asked], RunReport]] = {
+    RunKind.HARVEST: _harvest,
+    RunKind.REPLAY: _replay,
+    RunKind.UNDO: _undo,
+    RunKind.RETIRE: _retire,
+}
+
+
+def _already_done(source: Source, delivery: Delivery, ledger: Ledger) -> RunReport | None:
+    """The last run, if it read the same bytes with the same mapping to the end: then there is nothing to plan."""
+    last = ledger.runs.last(source.id, _TELLING)
+    if last is None or last.state not in _WHOLE_RUNS:
+        return None
+    if delivery.unchanged:
+        return last if last.mapping_version == source.version else None
+    same = (last.input_sha256, last.mapping_version) == (delivery.sha256, source.version)
+    return last if same and delivery.whole else None
+
+
+_WHOLE_RUNS = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
+_TELLING = (*_WHOLE_RUNS, RunState.HELD, RunState.INCOMPLETE, RunState.ABANDONED)
+
+
+def _open(source: Source, shop: Workshop, progress: Progress, asked: Asked) -> _Run:
+    started = shop.clock()
+    partner = PartnerRow(source.partner.slug, source.partner.name, source.partner.url)
+    row = SourceRow(source.id, partner.slug, source.name, source.url, source.licence, source.version)
+    shop.merger.declare(partner, row, source.lang)
+    runs = shop.ledger.runs
+    if asked.queued is None:
+        name = runs.start(source.id, partner.slug, started, os.getpid(), source.version, asked.kind, asked.of)
+    else:
+        name = asked.queued
+        asked.confirmed = asked.confirmed or bool(runs.options(name).get("confirm_absent"))
+        runs.take(name, started, os.getpid(), source.version)
+    report = RunReport(
+        name, source.id, partner.slug, RunState.RUNNING, started, None, Counts(),
+        mapping_version=source.version, kind=asked.kind, of=asked.of,
+    )  # fmt: skip
+    site = Site(name, source.version, shop.ledger, shop.merger, shop.follow, shop.stop)
+    return _Run(report, source, shop, site, Account(), progress)
+
+
+def _frame(run: _Run) -> Frame:
+    settings = run.shop.settings
+    stamp = RunStamp(f"{settings.base_url}/runs/{run.report.run}", to_seconds(run.report.started))
+    return Frame(settings, run.shop.vocabulary, run.report.started, stamp)
+
+
+def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
+    """Plan over a delivery, on disk, and apply the plan; if reading breaks off, what was read may still update."""
+    ledger = run.shop.ledger
+    ledger.runs.note(run.report.run, input_sha256=run.report.input_sha256)
+    spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
+    read = 0
+
+    def take(planned: Planned) -> None:
+        nonlocal read
+        read += planned.outcome.rows
+        if planned.writes:
+            spool.put(planned)
+        if read % 1000 < planned.outcome.rows:
+            ledger.findings.add(run.report.run, run.account.drain())
+            run.progress("plan", read, None)
+
+    try:
+        plan = prepare(run.source, delivery, known, _frame(run), run.account, take)
+        return _apply(run, plan, known, spool)
+    finally:
+        spool.close()
+
+
+def _apply(run: _Run, plan: Plan, known: Known, spool: Spool[Planned] | None) -> RunReport:
+    """Apply a plan: first what came, then what is gone for long enough."""
+    total = plan.counts.read
+    if spool is not None:
+        batches = spool.batches(BATCH)
+        apply(run.site, batches, known.states, plan.withheld, lambda done: run.progress("harvest", done, total))
+    if plan.misses is not None:
+        note_absences(run.site, plan.misses, known.states)
+        run.whole = True
+    withdraw(run.site, [known.states[key] for key in plan.due], Reason.ABSENT)
+    return replace(run.report, state=plan.state, counts=plan.counts, holds=plan.holds, message=plan.message)
+
+
+def _finish(run: _Run, report: RunReport) -> RunReport:
+    ledger = run.shop.ledger
+    ledger.findings.add(report.run, [*run.account.drain(), *run.account.hints()])
+    live = ledger.records.present(report.source)
+    report = replace(report, ended=run.shop.clock(), findings=run.account.all(), live=live)
+    run.shop.merger.finish(report, run.whole)
+    return report
+
+
+def forget_record(record: str, shop: Workshop) -> bool:
+    """Remove a record for good, because a person asked for it; False if no such record is known.
+
+    Raises EngineUnavailable.
+    """
+    state = shop.ledger.records.get([record]).get(record)
+    if state is None:
+        return False
+    forget(Site("", state.mapping_version, shop.ledger, shop.merger, shop.follow, shop.stop), state)
+    shop.merger.publish()
+    return True

@@ -42,7 +42,7 @@ def check(
         return _check_graphs(path, vocabulary)
     chosen = source or _guessed(path, vocabulary)
     here = replace(chosen, url=str(path.resolve()))
-    report = preview(here, settings, vocabulary, None, now, progress).report
+    report = preview(here, settings, vocabulary, now, progress).report
     return report.findings, report.counts
 
 

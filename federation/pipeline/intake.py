@@ -1,39 +1,99 @@
-"""The way in: fetch the bytes of a source's feed and open them with its reader. Must never write."""
+"""The way in: visit a source, keep what it gave, and open that with the reader of its format, now or years later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
-from federation import __version__
+import orjson
+
+from federation.errors import PartnerError
+from federation.ledger import Ledger
 from federation.model import Finding, Outcome, RawRecord, Severity
-from federation.pipeline.fetch import Fetched, FetchRequest, fetch
+from federation.pipeline.fetch import Delivery, Fetched
+from federation.pipeline.fetch.visit import Visitor
+from federation.pipeline.fetch.walks import visit
 from federation.pipeline.readers import Reading, ReadOptions, read
 from federation.pipeline.sources import Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
-
-def obtain(source: Source, settings: Settings, environ: Mapping[str, str]) -> Fetched:
-    """Fetch a feed; secrets of its request come from ``environ``. Raises PartnerError, PeerError, ConfigError."""
-    params, headers = source.request.resolved(environ)
-    contact = f"; mailto:{settings.contact}" if settings.contact else ""
-    return fetch(
-        FetchRequest(
-            url=source.url,
-            params=params,
-            headers=headers,
-            max_bytes=source.limits.bytes or settings.fetch_bytes,
-            max_seconds=source.limits.seconds or settings.fetch_seconds,
-            allow_private=settings.fetch_private,
-            user_agent=f"Carrefour/{__version__} (+{settings.base_url}/a-propos{contact})",
-        )
-    )
+MANIFEST = "application/vnd.carrefour.visit+json"
+"""Media type of the body that lists the pages of a visit."""
 
 
-def open_feed(source: Source, body: Fetched, settings: Settings, vocabulary: Vocabulary) -> Reading:
-    """Open the body of a feed with the reader of its format. Raises PartnerError, ConfigError."""
-    remote = urlsplit(body.final_url).scheme in {"http", "https"}
+def obtain(
+    source: Source,
+    settings: Settings,
+    environ: Mapping[str, str],
+    validators: Mapping[str, Mapping[str, str]] | None = None,
+    visitor: Visitor | None = None,
+) -> Delivery:
+    """Visit a source; secrets of its request come from ``environ``. Raises PartnerError, PeerError, ConfigError.
+
+    ``validators`` of an earlier visit ask for what is new; without them everything is asked for.
+    """
+    return visit(source, settings, environ, validators, validators is None, visitor or Visitor(settings))
+
+
+def keep(delivery: Delivery, source: Source, ledger: Ledger, now: datetime) -> None:
+    """Keep the bodies of a visit by their hashes, before anything looks into them. Raises EngineUnavailable."""
+    for page in delivery.pages:
+        ledger.bodies.keep(page.body, source.id, now, page.content_type, page.etag, page.last_modified)
+    if not delivery.plain:
+        ledger.bodies.keep(delivery.manifest(), source.id, now, MANIFEST)
+
+
+def kept(sha256: str, source: Source, ledger: Ledger) -> Delivery:
+    """Take a visit out of what was kept. Raises LookupError if it was not, or is not any more; EngineUnavailable."""
+    known = ledger.bodies.about(sha256, source.id)
+    if known is None:
+        raise LookupError(sha256)
+    if known.content_type != MANIFEST:
+        return Delivery((_again(source.url, sha256, known.content_type, ledger),))
+    manifest = orjson.loads(ledger.bodies.read(sha256))
+    pages = tuple(_again(url, page, content_type, ledger) for url, page, content_type in manifest["pages"])
+    return Delivery(pages, manifest["whole"], conditional=manifest["conditional"])
+
+
+def _again(url: str, sha256: str, content_type: str | None, ledger: Ledger) -> Fetched:
+    return Fetched(ledger.bodies.read(sha256), sha256, url, 200, content_type)
+
+
+def open_feed(source: Source, delivery: Delivery, settings: Settings, vocabulary: Vocabulary) -> Reading:
+    """Open the bodies of a visit with the reader of the source's format, one after the other.
+
+    Raises PartnerError, ConfigError: at once for the first body, while reading for the others.
+    """
+    findings = list(delivery.findings)
+    if not delivery.pages:
+        return Reading(source.format, iter(()), findings, delivery.whole)
+    first = _open(source, delivery.pages[0], settings, vocabulary)
+    reading = Reading(first.format, iter(()), findings, delivery.whole)
+    reading.items = _chained(reading, first, source, delivery, settings, vocabulary)
+    return reading
+
+
+def _chained(
+    reading: Reading, first: Reading, source: Source, delivery: Delivery, settings: Settings, vocabulary: Vocabulary
+) -> Iterator[RawRecord | Finding]:
+    several = len(delivery.pages) > 1
+    rows = 0
+    for number, page in enumerate(delivery.pages, 1):
+        opened = first if number == 1 else _open(source, page, settings, vocabulary)
+        for item in opened:
+            rows += 1
+            if rows > source.limits.records:
+                raise _too_many(source.limits.records)
+            yield replace(item, where=f"page {number}, {item.where}") if several else item
+        reading.whole = reading.whole and opened.whole
+        reading.findings += opened.findings
+
+
+def _open(source: Source, page: Fetched, settings: Settings, vocabulary: Vocabulary) -> Reading:
+    remote = urlsplit(page.final_url).scheme in {"http", "https"}
     options = ReadOptions(
         format=source.format,
         at=source.records.at,
@@ -42,13 +102,13 @@ def open_feed(source: Source, body: Fetched, settings: Settings, vocabulary: Voc
         encoding=source.records.encoding,
         header=source.records.header,
         contexts=vocabulary.contexts,
-        base_url=body.final_url if remote else f"{settings.base_url}/sources/{source.id}",
+        base_url=page.final_url if remote else f"{settings.base_url}/sources/{source.id}",
         max_records=source.limits.records,
         max_record_bytes=source.limits.record_bytes,
-        length_proved=body.length_proved,
-        declared_charset=body.charset,
+        length_proved=page.length_proved,
+        declared_charset=page.charset,
     )
-    return read(body.body, options)
+    return read(page.body, options)
 
 
 def readable(reading: Reading, broken: list[Outcome]) -> Iterator[RawRecord]:
@@ -62,6 +122,15 @@ def readable(reading: Reading, broken: list[Outcome]) -> Iterator[RawRecord]:
             yield item
     if not rows and not any(finding.rule == "empty-body" for finding in reading.findings):
         reading.findings.append(_NO_ROWS)
+
+
+def _too_many(limit: int) -> PartnerError:
+    return PartnerError(
+        f"The pages of this feed have more than {limit} records. Raise [limits] records in the source file if that is "
+        "expected.",
+        f"Les pages de ce flux comptent plus de {limit} fiches. Relevez [limits] records dans le fichier de la source "
+        "si c'est voulu.",
+    )
 
 
 _NO_ROWS = Finding(

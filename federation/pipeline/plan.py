@@ -97,7 +97,9 @@ class Planner:
         self._seen: set[str] = set()
         self._accepted: set[str] = set()
         self._tally: Counter[str] = Counter()
-        self.newly_held = 0
+        self.newly_held = 0  # live records that this run refuses for the first time
+        self.explicit = 0  # records that the feed asks to delete
+        self.closed = 0  # records that may not be public any more
 
     def plan(self, outcomes: Iterable[Outcome]) -> Iterator[Planned]:
         """Plan rows as they come."""
@@ -179,7 +181,10 @@ class Planner:
 
     def _count(self, planned: Planned) -> None:
         outcome, step = planned.outcome, planned.step
-        self._tally["withdrawn"] += planned.closing is not None
+        if planned.closing is Reason.EXPLICIT:
+            self.explicit += 1
+        elif planned.closing is not None:
+            self.closed += 1
         self._tally["read"] += outcome.rows
         self._tally["merged"] += outcome.rows - 1
         self._tally[step.value] += 1

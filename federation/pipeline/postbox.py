@@ -36,7 +36,7 @@ Post = Callable[[NoticeRow], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class Posted:
     """What became of the letters that were due. ``problem``: why the mail server took none, if so."""
 
     sent: int = 0
@@ -79,7 +79,7 @@ def _told(source: str, ledger: Ledger) -> Told | None:
     return None if change is None or last is None else Told(NoticeKind(change.kind), last.made)
 
 
-def deliver(ledger: Ledger, operator: str, post: Post, now: datetime) -> Delivery:
+def deliver(ledger: Ledger, operator: str, post: Post, now: datetime) -> Posted:
     """Send every letter that is due; hold back what the fleet rule says is no affair of the partners.
 
     ``operator``: whom to tell of that. After the first failure of the mail server the rest wait, too.
@@ -93,14 +93,14 @@ def deliver(ledger: Ledger, operator: str, post: Post, now: datetime) -> Deliver
         try:
             post(notice)
         except EngineUnavailable as problem:
-            return Delivery(sent, refused, held_back, problem)
+            return Posted(sent, refused, held_back, problem)
         except PeerError:
             ledger.notices.give_up(notice.id)
             refused += 1
         else:
             ledger.notices.sent(notice.id, now)
             sent += 1
-    return Delivery(sent, refused, held_back)
+    return Posted(sent, refused, held_back)
 
 
 def _next(tries: int, now: datetime) -> datetime | None:
@@ -127,4 +127,4 @@ def _hold_back(ledger: Ledger, operator: str, now: datetime) -> int:
     return len(caught)
 
 
-__all__ = ["SETTLE", "TRIES", "Delivery", "Post", "deliver", "tell"]
+__all__ = ["SETTLE", "TRIES", "Post", "Posted", "deliver", "tell"]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
-from federation.ledger import Ledger
 from federation.ledger.times import to_seconds
-from federation.model import Outcome, Record, RunReport
+from federation.model import Record, RunReport
 from federation.pipeline.account import Account
-from federation.pipeline.assess import assess
-from federation.pipeline.intake import obtain, open_feed, readable
-from federation.pipeline.mapping import Columns, RunStamp
-from federation.pipeline.plan import Planner, Step, end_state
-from federation.pipeline.sources import Coverage, Source
+from federation.pipeline.fetch import Delivery
+from federation.pipeline.intake import obtain
+from federation.pipeline.mapping import RunStamp
+from federation.pipeline.plan import Planned, Step
+from federation.pipeline.prepare import Frame, Known, prepare
+from federation.pipeline.sources import Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -35,35 +34,36 @@ class Preview:
 
 
 def preview(
-    source: Source, settings: Settings, vocabulary: Vocabulary, ledger: Ledger | None, now: datetime, progress: Progress
+    source: Source,
+    settings: Settings,
+    vocabulary: Vocabulary,
+    now: datetime,
+    progress: Progress,
+    known: Known | None = None,
+    delivery: Delivery | None = None,
+    sample: int = SAMPLE,
 ) -> Preview:
     """Take a source's feed through all stages but the last, and say what a harvest would do. Nothing is written.
 
-    Without a ``ledger`` everything is new. Raises PartnerError, PeerError, ConfigError.
+    Without what is ``known`` of the source everything is new; ``delivery`` stands in for a visit. Raises PartnerError,
+    PeerError, ConfigError.
     """
     progress("fetch", 0, None)
-    body = obtain(source, settings, os.environ)
-    reading = open_feed(source, body, settings, vocabulary)
-    states = ledger.records.states(source.id) if ledger else {}
-    elsewhere = ledger.records.keys_elsewhere(source.partner.slug, source.id) if ledger else frozenset()
-    planner = Planner(states, source.version, elsewhere)
+    delivery = delivery or obtain(source, settings, os.environ)
+    known = known or Known()
     account = Account()
-    stamp = RunStamp(f"{settings.base_url}/runs/preview", to_seconds(now))
-    sample: list[Record] = []
-    broken: list[Outcome] = []
-    columns = Columns(source)
-    outcomes = assess(columns.over(readable(reading, broken)), source, settings.base_url, stamp, {}, settings.workers)
-    for planned in planner.plan(chain(outcomes, broken)):
-        account.add(planned.outcome.where, planned.outcome.findings)
+    frame = Frame(settings, vocabulary, now, RunStamp(f"{settings.base_url}/runs/preview", to_seconds(now)))
+    chosen: list[Record] = []
+
+    def take(planned: Planned) -> None:
         account.drain()
         record = planned.outcome.record
-        if len(sample) < SAMPLE and record is not None and planned.step in {Step.NEW, Step.CHANGED}:
-            sample.append(record)
-    account.add("", [replace(found, where=source.id) for found in reading.findings])
-    account.add("", columns.findings(source.id))
-    counts = planner.counts(reading.whole and source.coverage is Coverage.COMPLETE)
+        if len(chosen) < sample and record is not None and planned.step in {Step.NEW, Step.CHANGED}:
+            chosen.append(record)
+
+    plan = prepare(source, delivery, known, frame, account, take)
     report = RunReport(
-        "preview", source.id, source.partner.slug, end_state(counts, reading.whole), now, now, counts, account.all(),
-        body.sha256, source.version,
+        "preview", source.id, source.partner.slug, plan.state, now, now, plan.counts, account.all(),
+        delivery.sha256, source.version, plan.message, holds=plan.holds,
     )  # fmt: skip
-    return Preview(report, tuple(sample))
+    return Preview(report, tuple(chosen))

@@ -34,9 +34,9 @@ PUBLIC = {"partner.name", "partner.url", "source.name", "source.licence"}
 """Columns whose values are published on purpose."""
 
 WORKING = re.compile(
-    r"^(source\.(partner|state|lang|first_run|last_run)|run\.(source|partner|state|started|ended|counts)|"
+    r"^(source\.(partner|state|lang|first_run|last_run|due|full_at)|run\.(source|partner|state|started|ended|counts|kind|holds|progress)|"
     r"record_state\.(partner|key|source|tier|state|first_seen|last_run|pid)|body\.(path|fetched_at)|"
-    r"finding\.(run|record|severity)|change\.\w+|journal\.(run|state)|cursor\.\w+|identity\.\w+|claim\.\w+|meta\.\w+)$"
+    r"finding\.(run|record|severity|rule)|change\.\w+|journal\.(run|state)|cursor\.\w+|identity\.\w+|claim\.\w+|meta\.\w+)$"
 )
 """Columns of live rows that must keep their values, or the instance would be broken rather than secretive."""
 
@@ -150,9 +150,11 @@ def feed_server(feeds: list[str], heard: list[str]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            heard.append(f"{self.path} {self.headers['X-Partenaire']} {self.headers['Authorization']}")
-            body = waiting.pop(0).encode() if waiting else b""
-            self.send_response(200 if body else 403)
+            robots = self.path == "/robots.txt"
+            if not robots:
+                heard.append(f"{self.path} {self.headers['X-Partenaire']} {self.headers['Authorization']}")
+            body = waiting.pop(0).encode() if waiting and not robots else b""
+            self.send_response(200 if body else 404 if robots else 403)
             self.send_header("Content-Type", "text/csv")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -219,7 +221,9 @@ def _may_hold_a_secret(column: Column[object]) -> bool:
 
 def _secret(column: Column[object]) -> object:
     if isinstance(column.type, JSON):
-        return {"message": {"fr": SECRET, "en": SECRET}, "where": SECRET, "field": SECRET, "value": SECRET}
+        # as of a field that is not open data: what is wrong with it is public, what it says is not
+        said = {"message": {"fr": "Illisible.", "en": "Unreadable."}, "where": "ligne 2", "field": "Courriel"}
+        return {**said, "term": "contact.email", "value": SECRET, "suggestion": SECRET}
     return SECRET.encode() if isinstance(column.type, LargeBinary) else SECRET
 
 

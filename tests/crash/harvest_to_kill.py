@@ -21,7 +21,7 @@ from federation.engines.store_oxigraph import open_store
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.records import PRESENT
 from federation.ledger.sources import PartnerRow, SourceRow
-from federation.model import Action, Outcome, Record, RunReport, RunState, Tier
+from federation.model import Action, Outcome, Reason, Record, RunReport, RunState, Tier
 from federation.pipeline.merge import Item, Merger, removal
 from federation.pipeline.plan import Planner, Step
 
@@ -68,10 +68,12 @@ def harvest(merger: Merger, ledger: Ledger, source: str, version: int, clock: Cl
     items = _items(planner, outcomes)
     while batch := list(islice(items, BATCH)):
         merger.apply(run, f"m{version}", batch)
-    gone = [removal(state) for key, state in states.items() if key not in records and state.state in PRESENT]
+    gone = [
+        removal(state, Reason.ABSENT) for key, state in states.items() if key not in records and state.state in PRESENT
+    ]
     merger.apply(run, f"m{version}", gone)
     counts = planner.counts(whole=True)
-    merger.finish(RunReport(run, source, source, RunState.SUCCEEDED, clock(), clock(), counts), missing=())
+    merger.finish(RunReport(run, source, source, RunState.SUCCEEDED, clock(), clock(), counts), whole=True)
 
 
 def _items(planner: Planner, outcomes: Iterator[Outcome]) -> Iterator[Item]:

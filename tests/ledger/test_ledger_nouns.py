@@ -145,10 +145,11 @@ def test_states_are_replaced_but_the_first_sight_stays(ledger: Ledger) -> None:
 
 
 def test_absent_records_are_missing_and_come_back(ledger: Ledger) -> None:
-    """A whole run marks the absent ones and notes that the others were seen; a later sight makes them live again."""
+    """A whole run notes that what is not missing was seen; a later sight makes a missing one live again."""
     ledger.records.put([state("1"), state("2"), state("3", status="withdrawn")])
 
-    ledger.records.end_run("avise", "RUN2", ["2"])
+    ledger.records.note([state("2")._replace(state=RecordStatus.MISSING.value)])
+    ledger.records.end_run("avise", "RUN2")
     after = ledger.records.states("avise")
     ledger.records.note([after["2"]._replace(state=RecordStatus.LIVE.value, last_run="RUN3")])
 

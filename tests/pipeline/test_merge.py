@@ -21,7 +21,7 @@ from federation.errors import EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.linking import mint
-from federation.model import Action, Counts, Record, RunReport, RunState, Tier, to_lines
+from federation.model import Action, Counts, Reason, Record, RunReport, RunState, Tier, to_lines
 from federation.pipeline.merge import AppliedBatch, Item, Merger, project_iri, removal
 
 PARTNERS = ("a", "b", "c")
@@ -74,7 +74,7 @@ class House:
     def withdraw(self, *records: Record) -> AppliedBatch:
         """Withdraw records that are known."""
         states = self.ledger.records.get(record.iri for record in records)
-        return self.merger.apply("01RUN", "m1", [removal(states[record.iri]) for record in records])
+        return self.merger.apply("01RUN", "m1", [removal(states[record.iri], Reason.EXPLICIT) for record in records])
 
     def check(self) -> dict[str, str]:
         """Assert that everything agrees."""
@@ -323,12 +323,13 @@ def test_a_run_that_wrote_is_described_and_one_that_did_not_is_not(house: House)
     assert described[idle] == ()
 
 
-def test_missing_records_are_marked_at_the_end_of_a_whole_run(house: House) -> None:
-    """They stay in the graph; the others were seen by the run."""
+def test_what_a_whole_list_had_was_seen(house: House) -> None:
+    """At the end of a whole run; a missing record keeps the run that saw it last."""
     house.apply(make_record("a", "1"), make_record("a", "2"))
     run = house.ledger.runs.start("a", "a", house.clock(), 1)
+    house.ledger.records.note([house.ledger.records.states("a")["2"]._replace(state="missing")])
 
-    house.merger.finish(report(run), missing=["2"])
+    house.merger.finish(report(run), whole=True)
 
     states = house.ledger.records.states("a")
     assert [(states[key].state, states[key].last_run) for key in "12"] == [("live", run), ("missing", "01RUN")]
@@ -560,7 +561,7 @@ def test_a_record_withdrawn_twice_still_moves_with_its_project(house: House) -> 
     house.withdraw(gone)
     house.apply(other)
 
-    again = removal(house.ledger.records.states("c")["2"])
+    again = removal(house.ledger.records.states("c")["2"], Reason.EXPLICIT)
     linked = Item(Action.UPDATE, make_record("c", "1", claims=(page,), version=1), Tier.FULL)
     house.merger.apply("01RUN", "m1", [again, linked])
 
@@ -628,7 +629,7 @@ def _live_through(tmp_path_factory: pytest.TempPathFactory, steps: _Steps) -> No
         for partner, key, version, page, named, what in batch:
             known = house.ledger.records.states(partner).get(key)
             if what == "withdraw":
-                item = removal(known) if known else None
+                item = removal(known, Reason.EXPLICIT) if known else None
             else:
                 pages = {name: f"https://pages.example/{name}" for name in (page, named) if name}
                 claims = (pages[named],) if named else ()

@@ -33,9 +33,15 @@ class Delivery:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 (hex) of the one body; of several, that of their manifest."""
-        return self.pages[0].sha256 if len(self.pages) == 1 else hashlib.sha256(self.manifest()).hexdigest()
+        """The SHA-256 (hex) of the one body; of several, or of a part of a list, that of their manifest."""
+        return self.pages[0].sha256 if self.plain else hashlib.sha256(self.manifest()).hexdigest()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one body, and all there is to say of the visit."""
+        return len(self.pages) == 1 and self.whole and not self.conditional
 
     def manifest(self) -> bytes:
         """The addresses and hashes of the pages as JSON: with the kept bodies, enough to read the visit again."""
-        return orjson.dumps([[page.final_url, page.sha256, page.content_type] for page in self.pages])
+        pages = [[page.final_url, page.sha256, page.content_type] for page in self.pages]
+        return orjson.dumps({"pages": pages, "whole": self.whole, "conditional": self.conditional})

@@ -19,7 +19,7 @@ from federation.ledger import Ledger
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.ledger.times import from_text, to_text
 from federation.linking import Decision
-from federation.model import Action, Change, Record, RunReport, Tier, to_lines
+from federation.model import Action, Change, Reason, Record, RunReport, Tier, to_lines
 from federation.pipeline.merge.descriptions import (
     partner_iri,
     partner_lines,
@@ -147,22 +147,29 @@ class Merger:
         self._refuse_if_broken()
         batch = Batch(run, mapping_version, to_text(self._clock()), tuple(items))
         effects = self._workshop.work_out(batch)
-        number = self._ledger.journal.add(run, _pack(batch, effects.remove))
+        with self._ledger.write() as tx:  # what is to be changed is kept before it is
+            self._ledger.revisions.add(run, items[0].record.source, from_text(batch.applied), effects.revisions, tx)
+            number = self._ledger.journal.add(run, _pack(batch, effects.remove), tx)
         return self._carry_out(number, batch, replayed=False, effects=effects)
 
-    def finish(self, report: RunReport, missing: Iterable[str] | None = None) -> None:
+    def graphs(self, records: Iterable[str]) -> dict[str, str]:
+        """The content of records as they are now, published or not; empty for one that is not online."""
+        reader = self._store.reader()
+        return {record: to_lines(reader.graph(record)) for record in records}
+
+    def finish(self, report: RunReport, whole: bool = False) -> None:
         """Write the account of a run; describe it in the public graph if it wrote any record; publish the rest.
 
-        ``missing``: keys that a whole list did not have; all other present records of the source were seen. None: the
-        list was not whole, so silence says nothing. The run's findings are added apart, as they come.
+        ``whole``: it saw a whole list, so all records that are present and not missing were seen. The run's findings
+        are added apart, as they come.
         """
         self._refuse_if_broken()
         if self._ledger.journal.wrote(report.run):
             self._describe(report.run, {run_iri(self._base, report.run): run_lines(self._base, report)})
         with self._ledger.write() as tx:
             self._ledger.runs.finish(report, tx)
-            if missing is not None:
-                self._ledger.records.end_run(report.source, report.run, missing, tx)
+            if whole:
+                self._ledger.records.end_run(report.source, report.run, tx)
             self._ledger.sources.note_run(report.source, report.run, tx)
         if self._behind:
             self.publish()
@@ -186,6 +193,10 @@ class Merger:
         """
         noted = self._ledger.cursors.fact(_PUBLISHED) == str(self._ledger.journal.last_done())
         return noted and self._store.reader().seq == self._ledger.changes.last_seq()
+
+    def now(self) -> datetime:
+        """The time, as this instance's clock has it."""
+        return self._clock()
 
     def close(self) -> None:
         """Publish what readers do not see yet. The store and the ledger belong to whoever opened them."""
@@ -266,6 +277,7 @@ def _unpack(payload: Mapping[str, Any]) -> Batch:
             Action(item["action"]),
             Record(**{**item["record"], "claims": tuple(item["record"]["claims"])}),
             Tier(item["tier"]),
+            None if item.get("reason") is None else Reason(item["reason"]),
         )
         for item in payload["items"]
     )

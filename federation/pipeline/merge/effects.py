@@ -10,8 +10,9 @@ from federation.engines import GraphReader, GraphWrite
 from federation.ledger import Ledger
 from federation.ledger.changes import NewChange
 from federation.ledger.records import PRESENT, RecordState, RecordStatus
+from federation.ledger.revisions import Revision
 from federation.linking import Arrival, Cluster, Decision, Regrouping, claims_of, regroup
-from federation.model import Action, Record, Tier, to_lines
+from federation.model import Action, Reason, Record, Tier, to_lines
 from federation.pipeline.merge.descriptions import record_lines
 from federation.pipeline.merge.project import DCTERMS, RecordView, merged_project, modified_of, published_by_holder
 
@@ -23,6 +24,7 @@ class Item:
     action: Action
     record: Record
     tier: Tier
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Effects:
     states: list[RecordState] = field(default_factory=list)
     changes: list[NewChange] = field(default_factory=list)
     projects: dict[str, str | None] = field(default_factory=dict)
+    revisions: list[Revision] = field(default_factory=list)
 
     def writes(self, replayed: bool) -> list[GraphWrite]:
         """For the store. A replayed batch may be there already, so then nothing is promised to be fresh."""
@@ -62,10 +65,10 @@ class Effects:
         return [*self.graphs, *(each for each in (fresh, default) if each.content or each.remove)]
 
 
-def removal(state: RecordState) -> Item:
-    """The item that withdraws a known record."""
+def removal(state: RecordState, reason: Reason) -> Item:
+    """The item that withdraws a known record, and why."""
     gone = Record(state.record, state.partner, state.source, state.key, state.page or "", "", "", state.raw_hash)
-    return Item(Action.DELETE, gone, Tier.ESSENTIAL)
+    return Item(Action.DELETE, gone, Tier.ESSENTIAL, reason)
 
 
 def view_of(ledger: Ledger, record: str, partner: str, content: str, tier: Tier, among: int) -> RecordView:
@@ -164,7 +167,13 @@ class Workshop:
             if item.action is Action.DELETE:
                 if state is None or state.state == RecordStatus.WITHDRAWN:
                     continue
-                withdrawn = state._replace(state=RecordStatus.WITHDRAWN.value, last_run=batch.run)
+                withdrawn = state._replace(
+                    state=RecordStatus.WITHDRAWN.value,
+                    last_run=batch.run,
+                    reason=None if item.reason is None else item.reason.value,
+                    withdrawn_at=batch.applied,
+                )
+                effects.revisions.append(self._before(record.iri, state))
                 effects.states.append(withdrawn._replace(pid=pids[record.iri]))
                 effects.graphs.append(GraphWrite(record.iri, ""))
                 effects.changes.append(NewChange(Action.DELETE, record.iri, "", project))
@@ -175,12 +184,18 @@ class Workshop:
             lines = record_lines(record.iri, item.tier, first_seen, record.digest)
             (effects.fresh if is_fresh else effects.default).append(lines)
             if state is None or state.state not in PRESENT:
+                effects.revisions.append(Revision(record.iri, state, None, {}))
                 effects.graphs.append(GraphWrite(record.iri, record.content, fresh=is_fresh))
                 effects.changes.append(NewChange(Action.CREATE, record.iri, record.digest, project))
             elif state.digest != record.digest:
+                effects.revisions.append(self._before(record.iri, state))
                 effects.graphs.append(GraphWrite(record.iri, record.content))
                 effects.changes.append(NewChange(Action.UPDATE, record.iri, record.digest, project))
             # else only its tier or its hashes changed: the record's graph is as it was, and nobody is told
+
+    def _before(self, record: str, state: RecordState) -> Revision:
+        content = to_lines(self._reader.graph(record)) if state.state in PRESENT else None
+        return Revision(record, state, content, self._ledger.records.restricted(record))
 
     def _moves(
         self,

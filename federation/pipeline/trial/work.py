@@ -15,7 +15,7 @@ from federation.errors import CarrefourError, ConfigError, PartnerError
 from federation.ledger.times import to_seconds
 from federation.model import Finding, Outcome, Severity
 from federation.pipeline.assess import Assessor
-from federation.pipeline.fetch import Fetched
+from federation.pipeline.fetch import Delivery, Fetched
 from federation.pipeline.intake import open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
 from federation.pipeline.plan import Planner
@@ -114,7 +114,7 @@ class _Trial:
         reading: Reading | None = None
         rest = 0
         try:
-            reading = open_feed(self._source, fetched, Settings(base_url=task.base_url), self._vocabulary)
+            reading = open_feed(self._source, Delivery((fetched,)), Settings(base_url=task.base_url), self._vocabulary)
             rest = self._map(reading, columns)
         except CarrefourError as error:
             account |= {"state": "unreadable", "message": dict(error.text)}

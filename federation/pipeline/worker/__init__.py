@@ -25,9 +25,8 @@ from federation.pipeline.worker.desk import WORKER, Desk
 from federation.pipeline.worker.fetches import Fetches
 from federation.pipeline.worker.jobs import Arrival, Job, Pace, Shelf, Stopped, Watcher, Writing
 from federation.pipeline.worker.keeping import Pauses, keep_working, one_at_a_time
-from federation.pipeline.worker.plain import Plain
 
-__all__ = ["Desk", "Pace", "Pauses", "Plain", "Shelf", "Watcher", "Worker", "Writing", "keep_working", "one_at_a_time"]
+__all__ = ["Desk", "Pace", "Pauses", "Shelf", "Watcher", "Worker", "Writing", "keep_working", "one_at_a_time"]
 
 RESUMED = 3  # times that a run which ends its process is tried again at once; then it is due as after failures
 _FAILED = frozenset({RunState.FAILED, RunState.INCOMPLETE, RunState.ABANDONED})

@@ -1,0 +1,127 @@
+"""What people may do about records beside harvesting: undo a run, retire a source, forget a person's record.
+
+All of it goes through merge like everything else, so that the log tells of it and followers hear of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from federation.ledger import Ledger
+from federation.ledger.records import PRESENT, RecordState
+from federation.ledger.revisions import Revision
+from federation.model import Action, Finding, Reason, Record, Severity, Tier, from_lines
+from federation.pipeline.apply import BATCH, Site, withdraw, write
+from federation.pipeline.merge import Item, removal
+
+_SAME_AS = "<http://schema.org/sameAs>"
+_IDENTIFIER = "<http://purl.org/dc/terms/identifier>"
+
+
+def undo(site: Site, source: str, run: str) -> tuple[int, list[Finding]]:
+    """Put back what a run changed; records that a later run has changed are left, and listed.
+
+    Returns how many records were put back, and the findings. Raises EngineUnavailable, Stopped.
+    """
+    ledger = site.ledger
+    later = ledger.revisions.changed_after(source, run)
+    left: list[str] = []
+    back: dict[str, Revision] = {}
+    for each in ledger.revisions.of_run(run):
+        if each.record in later:
+            left.append(each.record)
+        else:
+            back[each.record] = each  # the last one given is the oldest: what was before the whole run
+    states = ledger.records.get(back)
+    for version, items in _by_version(back.values(), states, site.mapping_version):
+        for start in range(0, len(items), BATCH):
+            site.follow(site.merger.apply(site.run, version, items[start : start + BATCH]))
+    _restore(ledger, back.values())
+    return len(back), [_left(record) for record in left]
+
+
+def retire(site: Site, states: Iterable[RecordState]) -> int:
+    """Withdraw all records of a source that leaves; return how many. Raises EngineUnavailable, Stopped."""
+    present = [state for state in states if state.state in PRESENT]
+    withdraw(site, present, Reason.RETIRED)
+    return len(present)
+
+
+def forget(site: Site, state: RecordState) -> None:
+    """Remove a record for good, because a person asked for it: from graph, ledger and stored bytes.
+
+    Only a hash stays, so that no harvest, replay or undo brings it back; its address answers that it is gone. The
+    source's kept bytes go with it, so no earlier run of that source can be replayed. Raises EngineUnavailable.
+    """
+    ledger = site.ledger
+    with ledger.write() as tx:
+        ledger.forgotten.add(state.partner, state.key, site.merger.now(), tx)
+    if state.state in PRESENT:
+        write(site, [removal(state, Reason.PERSON)])
+    with ledger.write() as tx:
+        ledger.revisions.forget(state.source, state.record, tx)
+        ledger.findings.forget(state.record, tx)
+        ledger.records.forget(state.record, tx)
+    ledger.bodies.forget(state.source)
+
+
+def _by_version(
+    revisions: Iterable[Revision], states: dict[str, RecordState], version: str
+) -> Iterator[tuple[str, list[Item]]]:
+    """What to write, by the mapping version that the records had: a batch has one."""
+    items: dict[str, list[Item]] = defaultdict(list)
+    for each in revisions:
+        now = states.get(each.record)
+        online = now is not None and now.state in PRESENT
+        if each.state is not None and each.content is not None:
+            action = Action.UPDATE if online else Action.CREATE
+            items[each.state.mapping_version].append(Item(action, _again(each, each.state), Tier(each.state.tier)))
+        elif now is not None and online:
+            items[version].append(removal(now, Reason.UNDONE))
+    yield from items.items()
+
+
+def _again(revision: Revision, state: RecordState) -> Record:
+    """The record as it was. What it claims to be is read from its graph."""
+    content = revision.content or ""
+    project = f"<{state.record}#project>"
+    claims = [state.page] if state.page else []
+    for subject, predicate, value in from_lines(content):
+        if predicate == _SAME_AS and subject == project:
+            claims.append(value[1:-1])
+        elif predicate == _IDENTIFIER and "/" in value:
+            claims.append(value.strip('"'))
+    return Record(
+        iri=state.record,
+        partner=state.partner,
+        source=state.source,
+        key=state.key,
+        page=state.page or "",
+        content=content,
+        digest=state.digest,
+        raw_hash=state.raw_hash,
+        claims=tuple(claims),
+        restricted=revision.restricted,
+        row_hash=state.row_hash,
+    )
+
+
+def _restore(ledger: Ledger, revisions: Iterable[Revision]) -> None:
+    """Put back what the ledger knew: whether a record was missing or held, since when."""
+    before = {each.record: each.state for each in revisions if each.state is not None}
+    now = ledger.records.get(before)
+    ledger.records.put([state._replace(pid=now[record].pid) for record, state in before.items() if record in now])
+
+
+def _left(record: str) -> Finding:
+    return Finding(
+        "changed-later",
+        Severity.WARNING,
+        {
+            "fr": "Une moisson plus récente a changé cette fiche : elle est laissée telle quelle.",
+            "en": "A later run has changed this record: it is left as it is.",
+        },
+        where=record,
+        record=record,
+    )

@@ -1,0 +1,190 @@
+"""From a visit to a plan: read → map + validate → plan → guard. Harvest and preview share it.
+
+It writes nothing: what is to be applied is handed over item by item, and what is withheld is said at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain
+
+from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
+from federation.ledger.records import RecordState, RecordStatus
+from federation.model import Counts, Finding, Hold, Outcome, Part, Rule, RunState, Severity
+from federation.pipeline.absence import Grace, Miss, count
+from federation.pipeline.account import Account
+from federation.pipeline.assess import assess
+from federation.pipeline.fetch import Delivery
+from federation.pipeline.guard import Figures, Thresholds, judge, withheld
+from federation.pipeline.intake import open_feed, readable
+from federation.pipeline.mapping import Columns, RunStamp
+from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
+from federation.pipeline.renaming import Likeness, likeness, matches
+from federation.pipeline.sources import Coverage, Source
+from federation.settings import Settings
+from federation.vocabulary import Vocabulary
+
+_COMPARED = 5_000
+"""New and missing records that are compared at most, to see whether ids have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a source before a run.
+
+    ``states`` by the partner's key; ``elsewhere``: keys that other sources of the partner own; ``live`` and ``gone``
+    as the guard wants them (see Figures; ``gone``: withdrawn lately for absence); ``ceilings`` and ``confirmed`` are a
+    person's approval; ``graphs`` gives the content of records by their IRIs.
+    """
+
+    states: Mapping[str, RecordState] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset()
+    is_forgotten: Callable[[str], bool] = lambda _key: False
+    live: int = 0
+    gone: int = 0
+    ceilings: Mapping[Rule, int] = field(default_factory=dict)
+    confirmed: bool = False
+    graphs: Callable[[list[str]], Mapping[str, str]] = lambda _records: {}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The circumstances of a run: what it works with, when, and the name it writes into records."""
+
+    settings: Settings
+    vocabulary: Vocabulary
+    now: datetime
+    stamp: RunStamp
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    grace: Grace = field(default_factory=Grace)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do, but for the items handed over. ``misses``: absences to note; None if silence says nothing."""
+
+    state: RunState
+    counts: Counts
+    holds: tuple[Hold, ...]
+    withheld: frozenset[Part]
+    misses: tuple[Miss, ...] | None
+    message: str | None = None
+
+    @property
+    def due(self) -> list[str]:
+        """The keys of the records to withdraw for absence."""
+        if self.misses is None or Part.WITHDRAWALS in self.withheld:
+            return []
+        return [miss.key for miss in self.misses if miss.due]
+
+
+def prepare(
+    source: Source,
+    delivery: Delivery,
+    known: Known,
+    frame: Frame,
+    account: Account,
+    take: Callable[[Planned], None],
+) -> Plan:
+    """Plan a run over what a visit brought. ``take`` gets every row as planned, in order; findings go to ``account``.
+
+    If reading breaks off after some rows, these count, and the run is incomplete. Raises PartnerError, ConfigError (the
+    feed cannot be read at all), EngineUnavailable.
+    """
+    planner = Planner(known.states, source.version, known.elsewhere, known.is_forgotten)
+    reading = open_feed(source, delivery, frame.settings, frame.vocabulary)
+    columns = Columns(source)
+    broken: list[Outcome] = []
+    hashes = {
+        key: (state.row_hash, state.raw_hash)
+        for key, state in known.states.items()
+        if state.state == RecordStatus.LIVE and state.mapping_version == source.version
+    }
+    rows = columns.over(readable(reading, broken))
+    settings = frame.settings
+    outcomes = assess(rows, source, settings.base_url, frame.stamp, hashes, settings.workers)
+    fresh: list[Likeness] = []
+    broke: CarrefourError | None = None
+    try:
+        for planned in planner.plan(chain(outcomes, _later(broken))):
+            account.add(planned.outcome.where, planned.outcome.findings)
+            record = planned.outcome.record
+            if known.states and planned.step is Step.NEW and record is not None and len(fresh) < _COMPARED:
+                fresh.append(likeness(record.iri, record.page, record.content))
+            take(planned)
+    except (PartnerError, PeerError, ConfigError) as error:
+        if not planner.counts(False).accepted:
+            raise
+        broke = error
+        account.add("", [failure(error, source)])
+    account.add("", [replace(found, where=found.where or source.id) for found in reading.findings])
+    account.add("", columns.findings(source.id))
+    state = end_state(planner.counts(False), reading.whole and broke is None)
+    listing = source.coverage is Coverage.COMPLETE and not delivery.conditional
+    plan = _judged(listing, known, frame, planner, fresh, state)
+    return plan if broke is None else replace(plan, message=str(broke))
+
+
+def failure(error: CarrefourError, source: Source) -> Finding:
+    """What a failure tells the partner."""
+    return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, error.text, where=source.id)
+
+
+def prepare_unchanged(counts: Counts, known: Known, frame: Frame) -> Plan:
+    """Plan a run over a feed that says what it said: what was missing is missing once more."""
+    missing = [key for key, state in known.states.items() if state.state == RecordStatus.MISSING]
+    misses = tuple(count(sorted(missing), known.states, frame.now, frame.grace, known.confirmed))
+    figures = Figures(live=known.live, read=counts.read, accepted=counts.accepted, gone=len(misses) + known.gone)
+    holds = judge(figures, frame.thresholds, known.ceilings)
+    due = 0 if Part.WITHDRAWALS in withheld(holds) else sum(miss.due for miss in misses)
+    # a loss that is only waiting for its time is no news: it was told when it was found
+    state = RunState.HELD if holds and any(miss.due for miss in misses) else RunState.UNCHANGED
+    counts = replace(counts, new=0, changed=0, unchanged=counts.accepted, missing=len(misses), withdrawn=due)
+    return Plan(state, counts, holds if state is RunState.HELD else (), withheld(holds), misses)
+
+
+def _later(broken: list[Outcome]) -> Iterator[Outcome]:
+    """What could not be read: known only when all rows have been."""
+    yield from broken
+
+
+def _judged(
+    listing: bool, known: Known, frame: Frame, planner: Planner, fresh: list[Likeness], state: RunState
+) -> Plan:
+    """Judge the whole of a plan. ``listing``: the feed lists all there is, so silence on a record says something."""
+    empty = state is RunState.FAILED  # no row at all
+    if empty and not listing:  # nothing new is no news
+        state = RunState.SUCCEEDED
+    whole = state in WHOLE and listing
+    missing = planner.missing() if whole else []
+    counts = planner.counts(whole)
+    figures = Figures(
+        live=known.live,
+        read=counts.read if listing else max(counts.read, 1),
+        accepted=counts.accepted,
+        gone=len(missing) + known.gone if whole else 0,
+        explicit=planner.explicit,
+        changed=counts.changed,
+        rejected=planner.newly_held,
+        new=counts.new,
+        matched=_matched(known, counts, missing, fresh),
+    )
+    holds = judge(figures, frame.thresholds, known.ceilings)
+    if empty and listing and known.live and not holds:  # a person has confirmed that the list is empty
+        missing, whole, state = planner.missing(), True, RunState.SUCCEEDED
+    parts = withheld(holds)
+    noted = whole and not {Rule.EMPTY, Rule.RE_IDENTIFIED} & {hold.rule for hold in holds}
+    misses = tuple(count(missing, known.states, frame.now, frame.grace, known.confirmed)) if noted else None
+    plan = Plan(RunState.HELD if holds else state, counts, holds, parts, misses)
+    withdrawn = len(plan.due) + (0 if Part.DELETES in parts else planner.explicit) + planner.closed
+    return replace(plan, counts=replace(counts, missing=len(misses or ()), withdrawn=withdrawn))
+
+
+def _matched(known: Known, counts: Counts, missing: list[str], fresh: list[Likeness]) -> int:
+    if not missing or counts.new < counts.accepted / 2:
+        return 0  # far from what the rule asks: the graphs need not be read
+    records = {known.states[key].record: known.states[key].page or "" for key in missing[:_COMPARED]}
+    graphs = known.graphs(list(records))
+    return matches(fresh, [likeness(record, page, graphs.get(record, "")) for record, page in records.items()])

@@ -1,0 +1,155 @@
+"""The writing side of an open platform: what a worker and a command ask of it, and the search index that follows.
+
+It must never pick an engine, nor decide anything about records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from federation.catalogue.search import document
+from federation.catalogue.words import Words
+from federation.engines import GraphReader, SearchIndex
+from federation.errors import CarrefourError, ConfigError
+from federation.ledger import Ledger
+from federation.ledger.runs import Order
+from federation.model import RunReport
+from federation.pipeline import Asked, Progress, Workshop, forget_record, harvest, visit_source
+from federation.pipeline.fetch import Delivery
+from federation.pipeline.merge import AppliedBatch
+from federation.pipeline.sources import Source
+
+INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batches
+
+
+class Indexer:
+    """Keeps the search index in step with the change log: batch by batch while harvesting, else from the log.
+
+    What has come together is written beside the harvest, which needs not wait for it; at most one write is under way.
+    """
+
+    def __init__(self, search: SearchIndex, words: Words) -> None:
+        self._search = search
+        self._words = words
+        self._waiting: dict[str, str | None] = {}
+        self._seq = search.seq
+        self._beside = ThreadPoolExecutor(1, "indexer")
+        self._under_way: Future[None] | None = None
+
+    def follow(self, batch: AppliedBatch) -> None:
+        """Take what a batch changed; write when enough has come together. Raises what an earlier write raised."""
+        self._waiting.update(batch.projects)
+        if batch.changes:
+            self._seq = batch.changes[-1].seq
+        if len(self._waiting) >= INDEXED_AT_ONCE:
+            self._settle()
+            projects, self._waiting = self._waiting, {}
+            self._under_way = self._beside.submit(self._write, projects, self._seq)
+
+    def catch_up(self, ledger: Ledger, reader: GraphReader) -> None:
+        """Index what the log says has changed since the index was last written and readers can see."""
+        while changes := [change for change in ledger.changes.since(self._seq) if change.seq <= reader.seq]:
+            projects = list(dict.fromkeys(change.project for change in changes))
+            found = reader.describe(projects)
+            content = {iri: "".join(f"{s} {p} {o} .\n" for s, p, o in found[iri]) or None for iri in projects}
+            self._waiting.update(
+                {iri: lines if lines and _is_project(lines) else None for iri, lines in content.items()}
+            )
+            self._seq = changes[-1].seq
+            self.commit()
+
+    def commit(self) -> None:
+        """Write what is waiting, and wait until all is written."""
+        self._settle()
+        if self._waiting or self._seq != self._search.seq:
+            self._write(self._waiting, self._seq)
+            self._waiting = {}
+
+    def restart(self) -> None:
+        """Forget everything, to index all again."""
+        self._settle()
+        self._search.clear()
+        self._waiting.clear()
+        self._seq = 0
+
+    def close(self) -> None:
+        """Let a write that is under way end. What is waiting is found in the log next time."""
+        self._beside.shutdown()
+
+    def _write(self, projects: Mapping[str, str | None], seq: int) -> None:
+        documents = (document(iri, lines, self._words) for iri, lines in projects.items() if lines)
+        self._search.update(documents, [iri for iri, lines in projects.items() if not lines], seq)
+
+    def _settle(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
+
+
+def _is_project(lines: str) -> bool:
+    """A merged-away project keeps a line that names its survivor, but is no document of its own."""
+    return "<https://w3id.org/carrefour/vocab#Project>" in lines
+
+
+class Writer:
+    """The writing side of an open platform. One at a time for a data folder."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        indexer: Indexer,
+        reader: GraphReader,
+        load_source: Callable[[str], Source],
+        ended: Callable[[RunReport, Source], None],
+    ) -> None:
+        self._shop = shop
+        self._indexer = indexer
+        self._reader = reader
+        self._load = load_source
+        self._ended = ended
+
+    def fetch(self, source: Source) -> Delivery:
+        """Visit a source; nothing is written, so several threads may. Raises PartnerError, PeerError, ConfigError."""
+        return visit_source(source, self._shop)
+
+    def harvest(
+        self,
+        source: Source,
+        progress: Progress,
+        delivery: Delivery | CarrefourError | None = None,
+        queued: str | None = None,
+        confirmed: bool = False,
+    ) -> RunReport:
+        """Harvest one source, from a ``delivery`` or by a visit, and bring the search index up to it.
+
+        An error in place of the delivery is accounted for as a failed run. ``queued`` is the order that it carries out;
+        ``confirmed``: the partner says that what is absent is gone.
+        """
+        return self._run(source, progress, Asked(queued=queued, brought=delivery, confirmed=confirmed))
+
+    def carry_out(self, order: Order, progress: Progress, queued: str | None = None) -> RunReport:
+        """Replay, undo or retire, as an order says. Raises ConfigError if there is no such run or source."""
+        run = self._shop.ledger.runs.get(queued or order.of or "")
+        if run is None:
+            raise ConfigError(f"There is no run {order.of}.", f"Il n'y a pas de moisson {order.of}.")
+        return self._run(self._load(run.source), progress, Asked(order.kind, order.of, queued))
+
+    def _run(self, source: Source, progress: Progress, asked: Asked) -> RunReport:
+        report = harvest(source, self._shop, progress, asked)
+        self._indexer.commit()
+        self._ended(report, source)
+        return report
+
+    def forget(self, record: str) -> bool:
+        """Remove a record for good, on a person's request; False if there is none of that IRI."""
+        found = forget_record(record, self._shop)
+        self._indexer.commit()
+        return found
+
+    def rebuild(self) -> int:
+        """Make the merged view and the index again from the records and the ledger. Returns how many projects."""
+        count = self._shop.merger.rebuild()
+        self._indexer.restart()
+        self._indexer.catch_up(self._shop.ledger, self._reader)
+        return count
