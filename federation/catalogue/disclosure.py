@@ -19,7 +19,7 @@ _NOT_SHOWN: Text = {
     "en": "a value is not right. This field is not public, so the value is not shown here.",
 }
 _ADDRESS = re.compile(r"(https?://)(?:[^\s/@]*@)?([^\s/?#»\"')]+)([/?#][^\s»\"')]*)?")
-_PATH = re.compile(r"(?<![\w/:.…])/(?:[^\s/»\"']+/)+[^\s»\"']*")
+_PATH = re.compile(r"(?<![\w/:.…])/(?:[^\s/»\"')]+/)+[^\s»\"')]*")
 _LEVELS = list(Openness)
 
 
@@ -71,11 +71,13 @@ class Disclosure:
             return False
         if finding.term is None:
             return finding.rule in _ABOUT_IDS or finding.value is None
+        if _is_neutral(finding) and finding.term not in self.fields:
+            return True  # shapes see the public content only; the term of a part does not say what it is a part of
         return self.level(finding.term) is Openness.OPENDATA
 
     def level(self, term: str) -> Openness:
         """How open a term is: the strictest of itself and what it is part of. What we do not know is private."""
-        keys = [key for key in self.fields if key == term or key.endswith(f".{term}")]
+        keys = [term] if term in self.fields else [key for key in self.fields if key.endswith(f".{term}")]
         if not keys:
             return Openness.PRIVATE
         return max((self._level(key) for key in keys), key=_LEVELS.index)
