@@ -29,6 +29,7 @@ from federation.pipeline.fetch.faults import (
     FetchRefused,
     bad_status,
     cut,
+    invalid_address,
     private,
     shown,
     too_large,
@@ -158,9 +159,7 @@ class _Fetch:
                 f"The name {host} is not, or no longer, in the DNS. Check the address.",
             )
         if isinstance(error, requests.exceptions.InvalidURL | ValueError):
-            return FetchRefused(
-                Fault.REDIRECT, f"L'adresse {shown(url)} n'est pas valable.", f"The address {shown(url)} is not valid."
-            )
+            return invalid_address(url)
         return FetchFailed(
             Fault.UNREACHABLE,
             f"{host} ne répond pas ou répond n'importe quoi. Nous réessaierons.",
@@ -245,8 +244,11 @@ class _Fetch:
 
 def next_hop(url: str, location: str) -> str:
     """Resolve a redirect. Raises FetchRefused if it leaves https for http, or the web altogether."""
-    target = urljoin(url, location.strip())
-    scheme = urlsplit(target).scheme.lower()
+    try:
+        target = urljoin(url, location.strip())
+        scheme = urlsplit(target).scheme.lower()
+    except ValueError as error:
+        raise invalid_address(location) from error
     if scheme not in ("http", "https"):
         raise FetchRefused(
             Fault.REDIRECT,

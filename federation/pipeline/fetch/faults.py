@@ -119,6 +119,12 @@ def too_large(where: str, limit: int) -> FetchRefused:
     )
 
 
+def invalid_address(url: str) -> FetchRefused:
+    """What is written is no address: a bad port, a bracket that is not closed."""
+    where = url.partition("?")[0].rpartition("@")[2]
+    return FetchRefused(Fault.REDIRECT, f"L'adresse {where} n'est pas valable.", f"The address {where} is not valid.")
+
+
 def disallowed(url: str) -> FetchRefused:
     """The robots.txt of the host does not want us at this address."""
     where = shown(url)

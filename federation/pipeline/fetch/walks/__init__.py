@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from federation.pipeline.fetch.delivery import Delivery
+from federation.pipeline.fetch.faults import invalid_address
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.fetch.walks import oai, outbox, paging, single, sitemap, wordpress
 from federation.pipeline.fetch.walks.trip import Trip
@@ -26,8 +28,11 @@ def visit(
 
     ``full`` asks for everything, whatever is known; so do the first visit, and one a week (sitemaps: four weeks).
     Secrets of the request come from ``environ``. Raises FetchFailed, FetchRefused, ConfigError, only if nothing at all
-    was read; what fails later stands in the findings, and the delivery is not whole.
+    was read; what fails later stands in the findings, and the delivery is not whole. Validators may be kept after any
+    visit whose pages were taken: an incomplete one does not move the dates in them.
     """
+    if source.is_remote and not _is_address(source.url):
+        raise invalid_address(source.url)
     trip = Trip(source, settings, environ, validators or {}, full, visitor)
     if not source.is_remote:
         return single.walk(trip)
@@ -36,3 +41,10 @@ def visit(
     if source.profile == "wordpress":
         return wordpress.walk(trip)
     return _BY_FORMAT.get(source.format, single.walk)(trip)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        return False

@@ -11,7 +11,7 @@ from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.received import Fetched
 from federation.pipeline.fetch.walks import said
 from federation.pipeline.fetch.walks.documents import number, parsed_json
-from federation.pipeline.fetch.walks.tally import Tally
+from federation.pipeline.fetch.walks.tally import Tally, unchanged
 from federation.pipeline.fetch.walks.trip import Trip
 
 _ACCEPT = (
@@ -25,6 +25,9 @@ def walk(trip: Trip) -> Delivery:
 
     Raises what Tally.read raises.
     """
+    same = unchanged(trip, _ACCEPT)
+    if same is not None:
+        return same
     tally = Tally(trip)
     page = tally.read(trip.source.url, accept=_ACCEPT)
     document = None if page is None else parsed_json(page.body)

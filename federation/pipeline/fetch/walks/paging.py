@@ -10,7 +10,7 @@ from federation.pipeline.fetch.faults import FetchFailed, FetchRefused
 from federation.pipeline.fetch.received import Fetched
 from federation.pipeline.fetch.walks import said
 from federation.pipeline.fetch.walks.documents import dig, items, next_link, number, parsed_json
-from federation.pipeline.fetch.walks.tally import Tally
+from federation.pipeline.fetch.walks.tally import Tally, unchanged
 from federation.pipeline.fetch.walks.trip import Trip, with_query
 from federation.pipeline.sources import Paging
 
@@ -19,8 +19,7 @@ _PAST_THE_END = frozenset({400, 404, 416})
 
 def walk(trip: Trip, paging: Paging) -> Delivery:
     """Read all pages; once more from the start if the announced total changes on the way."""
-    tally = steady(trip, lambda: _read(trip, paging))
-    return tally.delivery()
+    return unchanged(trip) or steady(trip, lambda: _read(trip, paging)).delivery()
 
 
 def steady(trip: Trip, read: Callable[[], Tally]) -> Tally:

@@ -11,7 +11,7 @@ from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.faults import FetchFailed, FetchRefused
 from federation.pipeline.fetch.received import Fetched
 from federation.pipeline.fetch.walks import said
-from federation.pipeline.fetch.walks.trip import Trip
+from federation.pipeline.fetch.walks.trip import WEEK, Trip, conditions, learnt
 
 
 @dataclass(slots=True)
@@ -25,6 +25,8 @@ class Tally:
     counted: int = 0
     totals: list[int] = field(default_factory=list)
     asked: int = 0
+    learnt: dict[str, dict[str, str]] = field(default_factory=dict)
+    ended_by_status: bool = False
     _addresses: set[str] = field(default_factory=set)
     _bodies: set[str] = field(default_factory=set)
 
@@ -53,6 +55,7 @@ class Tally:
             if not self.pages:
                 raise
             if error.status in ends:
+                self.ended_by_status = True
                 return None
             self.doubt(said.page_failed(self.asked, address, error))
             return None
@@ -60,6 +63,7 @@ class Tally:
             self.doubt(said.loops(address))
             return None
         self._bodies.add(page.sha256)
+        self.learnt[address] = learnt(page)
         return page
 
     def keep(self, page: Fetched, count: int = 0, total: int | None = None) -> None:
@@ -100,7 +104,35 @@ class Tally:
             tuple(self.pages),
             whole=self.whole and full,
             conditional=not full,
-            validators={trip.source.url: trip.dates(full)},
+            validators=self._validators(full),
             total=self.total,
             findings=(*findings, *self.findings),
         )
+
+    def _validators(self, full: bool) -> dict[str, dict[str, str]]:
+        """The dates of this visit, and, if every page of a whole list has one, the conditions to ask for them by."""
+        url = self.trip.source.url
+        provable = full and self.whole and all(self.learnt.values()) and not self.ended_by_status
+        found = {address: dict(known) for address, known in self.learnt.items()} if provable else {}
+        found[url] = {**found.get(url, {}), **self.trip.dates(full, self.whole)}
+        return found
+
+
+def unchanged(trip: Trip, accept: str | None = None) -> Delivery | None:
+    """Ask for every page of the last visit by condition; None as soon as one of them is not what it was.
+
+    Once a week nothing is asked by condition: a server may say 304 for ever.
+    """
+    pages = [address for address, known in trip.known.items() if conditions(known)]
+    if not pages or trip.due_full(WEEK):
+        return None
+    for address in pages:
+        try:
+            answer = trip.get(address, accept=accept, conditional=True)
+        except (FetchFailed, FetchRefused):
+            return None  # the walk meets it again, and tells
+        if answer.status != 304:
+            return None
+    validators = {address: dict(known) for address, known in trip.known.items()}
+    validators[trip.source.url] = {**validators.get(trip.source.url, {}), **trip.dates(full=False)}
+    return Delivery((), unchanged=True, conditional=True, validators=validators)

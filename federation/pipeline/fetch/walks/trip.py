@@ -57,10 +57,15 @@ class Trip:
         last = self._date(_SINCE)
         return None if last is None else last - _OVERLAP
 
-    def dates(self, full: bool) -> dict[str, str]:
-        """What the next visit must know of this one's time, to be kept under the address of the source."""
-        last = self.started if full else self._date(_FULL)
-        return {_SINCE: self.started.isoformat(), **({_FULL: last.isoformat()} if last else {})}
+    def dates(self, full: bool, complete: bool = True) -> dict[str, str]:
+        """What the next visit must know of this one's time, to be kept under the address of the source.
+
+        A visit that is not ``complete`` leaves the dates as they were, so that the next one asks for the same again.
+        """
+        since = self.started if complete else self._date(_SINCE)
+        last = self.started if complete and full else self._date(_FULL)
+        found = {_SINCE: since, _FULL: last}
+        return {key: value.isoformat() for key, value in found.items() if value is not None}
 
     def _date(self, key: str) -> datetime | None:
         try:
