@@ -249,7 +249,7 @@ def test_the_report_is_a_shacl_validation_report() -> None:
     ]
     graph = graph_of(a_run(), findings)
     (report,) = graph.subjects(RDF.type, SH.ValidationReport)
-    results = sorted(map(URIRef, graph.objects(report, SH.result)))
+    results = sorted(URIRef(str(one)) for one in graph.objects(report, SH.result))
 
     assert str(next(graph.objects(report, SH.conforms))) == "false"
     assert (report, URIRef("http://www.w3.org/ns/prov#wasGeneratedBy"), URIRef(f"{BASE}/runs/01RUN")) in graph

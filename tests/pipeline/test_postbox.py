@@ -1,4 +1,4 @@
-"""Who is told what and when: only changes, by preference, once, later if the server is down, not if the fault is ours."""
+"""Who is told what and when: changes only, by preference, once; later if the server is down, not if the fault is ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from federation.ledger.notices import NoticeRow
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.model import Counts, Finding, Hold, Part, Rule, RunKind, RunReport, RunState, Severity
 from federation.pipeline.notices import NoticeKind, fleet, recipients
-from federation.pipeline.postbox import SETTLE, STALE, TRIES, Delivery, deliver, tell
+from federation.pipeline.postbox import SETTLE, STALE, TRIES, Posted, deliver, tell
 from federation.settings import Settings
 from federation.vocabulary import load
 
@@ -66,7 +66,7 @@ class Desk:
         mail = mail_of(notice, self.ledger, lambda _run: Disclosure(load().fields, {}), SETTINGS)
         send(mail, self.server)
 
-    def deliver(self, at: datetime) -> Delivery:
+    def deliver(self, at: datetime) -> Posted:
         """Send what is due."""
         return deliver(self.ledger, OPERATOR, self.post, at)
 
@@ -219,8 +219,8 @@ def test_a_mail_server_that_is_down_delays_letters_and_sends_each_once(desk: Des
     with mailbox() as box:
         desk.server = box.server
         at += 2 * DAY
-        assert desk.deliver(at) == Delivery(sent=2)
-        assert desk.deliver(at + DAY) == Delivery()
+        assert desk.deliver(at) == Posted(sent=2)
+        assert desk.deliver(at + DAY) == Posted()
     assert sorted(str(letter["Subject"]).split(" : ")[0] for letter in box.letters) == [
         "[Carrefour] Flux a",
         "[Carrefour] Flux b",
@@ -240,14 +240,14 @@ def test_a_letter_is_given_up_in_the_end(desk: Desk) -> None:
         desk.server, box.refuses = box.server, {"gone@x.example"}
         contacts = {"gone@x.example": "problems", CONTACT: "problems"}
         desk.run(RunState.HELD, NIGHT, source="b", holds=SHRINK, contacts=contacts)
-        assert desk.deliver(NIGHT + SETTLE) == Delivery(sent=1, refused=1)
+        assert desk.deliver(NIGHT + SETTLE) == Posted(sent=1, refused=1)
 
 
 def test_old_news_is_not_sent(desk: Desk) -> None:
     """A mail server set up weeks later does not get the letters of weeks ago; what holds is told anew."""
     desk.run(RunState.HELD, NIGHT, holds=SHRINK)
 
-    assert desk.deliver(NIGHT + STALE + DAY) == Delivery()
+    assert desk.deliver(NIGHT + STALE + DAY) == Posted()
     assert desk.run(RunState.HELD, NIGHT + STALE + DAY, holds=SHRINK) is NoticeKind.HELD
 
 
