@@ -35,7 +35,7 @@ class Patience:
 
 
 BY_NAME = Patience(5, timedelta(minutes=15))
-BY_ADDRESS = Patience(20, timedelta(hours=1))  # several people may share an address
+BY_ADDRESS = Patience(20, timedelta(minutes=15))  # several people may share an address
 
 
 class Attempts:
