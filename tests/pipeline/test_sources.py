@@ -10,7 +10,7 @@ import pytest
 
 from federation.errors import ConfigError
 from federation.model import Openness
-from federation.pipeline.sources import Coverage, Crosswalk, load_source, parse_source
+from federation.pipeline.sources import Coverage, Crosswalk, Paging, load_source, parse_source
 from federation.pipeline.sources.schema import OPEN_TABLES, TABLES
 from federation.pipeline.sources.toml_lines import key_lines, line_of
 from federation.vocabulary import Vocabulary, load
@@ -340,3 +340,26 @@ def test_several_faults_are_lines_in_both_languages(vocabulary: Vocabulary) -> N
 
     assert [line.partition(":")[0] for line in en] == ["ressources.toml, line 10", "ressources.toml, line 11"]
     assert [line.partition(" :")[0] for line in fr] == ["ressources.toml, ligne 10", "ressources.toml, ligne 11"]
+
+
+def test_a_list_in_pages_is_described_in_its_own_table(vocabulary: Vocabulary) -> None:
+    """[paging] is a value of its own, and absent if it is not written."""
+    paged = parse_source(HEAD + '[paging]\nnext = "links.next"\ntotal = "meta.total"\n', "a.toml", vocabulary)
+
+    assert paged.paging == Paging(next="links.next", total="meta.total")
+    assert parse_source(HEAD, "a.toml", vocabulary).paging is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('[paging]\nnex = "a"', 'line 10: there is no "nex" in [paging]. Did you mean "next"?'),
+        ('[paging]\nnext = "a"\npage = "p"', "line 9: `paging`: exactly one of next, link, page, offset"),
+        ('[paging]\ntotal = "n"', "line 9: `paging`: exactly one of next, link, page, offset"),
+        ('[paging]\npage = "p"\nfirst = 2', "line 11: `first`"),
+        ('[pagin]\nnext = "a"', "line 9: there is no table [pagin]. Did you mean"),
+    ],
+)
+def test_a_paging_that_cannot_be_is_named_with_its_line(vocabulary: Vocabulary, lines: str, expected: str) -> None:
+    """One way to the next page, and only one."""
+    assert expected in refusal(HEAD + lines + "\n", vocabulary)

@@ -17,7 +17,7 @@ from federation.pipeline.fetch import Fault, FetchFailed, FetchRefused, FetchReq
 from federation.pipeline.fetch.pace import Pacer, is_loopback
 from federation.pipeline.fetch.patience import Budget, retry_seconds
 from federation.pipeline.readers import ReadOptions, UnreadableFeed, read
-from federation.pipeline.sources import Limits
+from federation.pipeline.sources import FORMATS, Limits
 from federation.settings import Settings
 
 GOOD = body([{"id": 1}], 'ETag: "a1"', "Last-Modified: Sat, 21 Nov 2026 01:00:00 GMT")
@@ -420,7 +420,7 @@ def test_a_visit_has_an_end(visits: Visits) -> None:
     assert visits.clock.slept == [2.0]
 
 
-@pytest.mark.parametrize("format_", ["json", "json-ld", "geojson", "csv", "xlsx"])
+@pytest.mark.parametrize("format_", sorted(set(FORMATS) - {"html"}))
 def test_a_page_for_people_is_not_data(visits: Visits, format_: str) -> None:
     """Fault 6: a maintenance, captcha or login page with status 200 is refused by every reader of data."""
     page = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body>Revenez bient\xc3\xb4t</body></html>"

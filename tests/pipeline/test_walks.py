@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from lying_server import LyingServer, http
 from visiting import Visits, body, names, rules
 
 from federation.pipeline.fetch import Fault, FetchFailed, FetchRefused
-from federation.pipeline.sources import Limits
+from federation.pipeline.sources import Limits, parse_source
+from federation.vocabulary import load
 
 DOWN = http(b"", status="500 Internal Server Error")
 NEXT = {"next": "links.next", "total": "meta.total"}
@@ -195,6 +197,21 @@ def test_a_next_page_elsewhere_is_not_asked_for(visits: Visits) -> None:
     delivery = visits.go(visits.source(paging={"next": "links.next"}))
 
     assert (delivery.whole, rules(delivery)) == (False, ["paging-elsewhere"])
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("@odata.nextLink", {"@odata.nextLink": "/feed?p=2"}),
+        ("_links.next-page.href", {"_links": {"next-page": {"href": "/feed?p=2"}}}),
+        ("links[?rel=='next'].href | [0]", {"links": [{"rel": "next", "href": "/feed?p=2"}]}),
+    ],
+)
+def test_a_next_address_is_found_by_key_or_path(visits: Visits, path: str, document: dict[str, Any]) -> None:
+    """As paths elsewhere in source files."""
+    visits.server.answers |= {"/feed": body(document), "/feed?p=2": body({})}
+
+    assert len(visits.go(visits.source(paging={"next": path})).pages) == 2
 
 
 @pytest.mark.parametrize("given", [7, {"href": "/x"}, ["/x"]])
@@ -430,6 +447,26 @@ def test_incremental_visits_do_not_push_the_sweep_away(visits: Visits) -> None:
         visits.wait(days=1)
 
     assert whole == [True, *[False] * 6, True, False]
+
+
+def test_the_profile_of_wordpress_asks_for_the_same(visits: Visits) -> None:
+    """What the profile writes into [request] and what the walk asks for go together, each once."""
+    head = f'[source]\nurl = "{visits.server.url()}"\nprofile = "wordpress"\n[request]\ncategories = 12\n'
+    visits.server.answers["/feed"] = [posts(1, 100, 101, 2), posts(101, 101, 101, 2)]
+
+    delivery = visits.go(parse_source(head, "essai.toml", load()))
+
+    assert (len(delivery.pages), delivery.whole) == (2, True)
+    for number, path in enumerate(visits.server.paths, 1):
+        asked = parse_qs(urlsplit(path).query)
+        assert asked == {
+            "per_page": ["100"],
+            "orderby": ["id"],
+            "order": ["asc"],
+            "_embed": ["1"],
+            "categories": ["12"],
+            "page": [str(number)],
+        }
 
 
 @pytest.mark.parametrize("status", ["401 No", "403 No", "404 No"])

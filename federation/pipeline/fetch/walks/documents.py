@@ -16,6 +16,7 @@ from federation.pipeline.fetch.received import Fetched
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s=;,]+\s*=\s*(?:\"[^\"]*\"|[^\s\";,]*))*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?![^\s;,]))", re.IGNORECASE)
 _ENTITY = b"<!ENTITY"
+_NOWHERE = object()
 
 
 def parsed_json(body: bytes) -> Any:
@@ -27,9 +28,14 @@ def parsed_json(body: bytes) -> Any:
 
 
 def dig(document: Any, path: str) -> Any:
-    """Follow a key as it is, else a path (JMESPath). None where it leads nowhere or is no path."""
+    """Follow a key as it is, keys with dots between them, else JMESPath. None where it leads nowhere or is no path."""
     if isinstance(document, dict) and path in document:
         return document[path]
+    value = document
+    for step in path.split("."):
+        value = value.get(step, _NOWHERE) if isinstance(value, dict) else _NOWHERE
+    if value is not _NOWHERE:
+        return value
     try:
         return jmespath.search(path, document)
     except (JMESPathError, RecursionError):
