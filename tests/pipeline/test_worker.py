@@ -18,6 +18,7 @@ from federation.ledger.runs import Order
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.ledger.times import from_text
 from federation.model import Counts, RunKind, RunReport, RunState, Text
+from federation.pipeline.apply import Stopped
 from federation.pipeline.fetch import Delivery
 from federation.pipeline.fetch.faults import Fault, FetchFailed
 from federation.pipeline.schedule import slot_on
@@ -87,7 +88,10 @@ class StandIn:
             run = queued
         progress("harvest", 5, None)
         self.during.get(wanted.id, lambda: None)()
-        progress("harvest", 10, None)
+        try:
+            progress("harvest", 10, None)
+        except Stopped:
+            return self._finish(run, wanted.id, RunState.ABANDONED, "")
         failed = isinstance(delivery, CarrefourError)
         return self._finish(run, wanted.id, RunState.FAILED if failed else RunState.SUCCEEDED, str(delivery))
 
@@ -306,19 +310,30 @@ def test_an_order_for_a_source_that_is_gone_fails_with_its_reason(bench: Bench) 
 
 
 def test_told_to_stop_it_stops_at_the_next_batch_and_counts_no_failure(bench: Bench) -> None:
-    """The run stays open, for the next start to resume; the source is due as before."""
+    """The run is abandoned, and taken up at the next start; until then the source is due as before."""
     due = late(1)
     bench.know("a", due)
     bench.files.found = {"a": source("a"), "b": source("b")}
-    bench.writer.during["a"] = bench.stop.set
+    seen: list[Mapping[str, object]] = []
+
+    def stop() -> None:
+        running = bench.ledger.runs.last("a", [RunState.RUNNING])
+        assert running is not None
+        seen.append(bench.ledger.runs.progress(running.run))
+        bench.stop.set()
+
+    bench.writer.during["a"] = stop
 
     bench.work(threads=1)
 
-    assert bench.writer.done == []
+    assert seen == [{"stage": "harvest", "done": 5, "total": None}]
+    assert [report.state for report in bench.reports] == [RunState.ABANDONED]
     assert (from_text(bench.row("a").due or ""), bench.row("a").failures) == (due, 0)
-    running = bench.ledger.runs.last("a", [RunState.RUNNING])
-    assert running is not None
-    assert bench.ledger.runs.progress(running.run) == {"stage": "harvest", "done": 5, "total": None}
+
+    bench.writer.during.clear()
+    bench.work(threads=1)
+
+    assert bench.writer.done == ["a", "a", "b"]
 
 
 def test_what_a_crash_cut_short_is_taken_up_first(bench: Bench) -> None:

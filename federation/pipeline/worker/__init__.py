@@ -23,13 +23,13 @@ from federation.pipeline import schedule
 from federation.pipeline.worker.beat import Beat
 from federation.pipeline.worker.desk import WORKER, Desk
 from federation.pipeline.worker.fetches import Fetches
-from federation.pipeline.worker.jobs import Arrival, Job, Pace, Shelf, Stopped, Watcher, Writing
+from federation.pipeline.worker.jobs import Arrival, Job, Pace, Shelf, Watcher, Writing
 from federation.pipeline.worker.keeping import Pauses, keep_working, one_at_a_time
 
 __all__ = ["Desk", "Pace", "Pauses", "Shelf", "Watcher", "Worker", "Writing", "keep_working", "one_at_a_time"]
 
 RESUMED = 3  # times that a run which ends its process is tried again at once; then it is due as after failures
-_FAILED = frozenset({RunState.FAILED, RunState.INCOMPLETE, RunState.ABANDONED})
+_FAILED = frozenset({RunState.FAILED, RunState.INCOMPLETE})
 
 
 class Worker:
@@ -76,8 +76,6 @@ class Worker:
                 elif until_idle and not self._in_hand and not self._waiting:
                     return
                 self._ready.extend(self._fetches.receive(0.0 if self._ready else self._pace.poll, stop))
-        except Stopped:
-            return
         finally:
             self._ledger.cursors.set_fact(WORKER, "")
 
@@ -92,7 +90,7 @@ class Worker:
             if last is None or last.state is not RunState.ABANDONED or row.failures >= RESUMED:
                 continue
             if last.kind in {RunKind.UNDO, RunKind.RETIRE}:
-                self._take(Job(row.id, Order(last.kind, last.of)))
+                self._take(Job(row.id, Order(last.kind, last.of or last.run)))
             elif row.id not in sources or row.state not in schedule.HARVESTED:
                 continue
             elif last.input_sha256 is not None:
@@ -176,14 +174,13 @@ class Worker:
                 report = self._writer.carry_out(job.order, beat, job.run)
             else:
                 report = self._writer.harvest(arrival.source, beat, arrival.brought, job.run)
-        except Stopped:
-            if before is not None and charged:
-                self._ledger.sources.schedule(before.id, before.due, before.failures)
-            raise
         except ConfigError as error:
             self._refuse(job, error)
             return
-        if job.order.kind not in {RunKind.UNDO, RunKind.RETIRE}:
+        if report.state is RunState.ABANDONED:  # told to stop: the next start takes it up
+            if before is not None and charged:
+                self._ledger.sources.schedule(before.id, before.due, before.failures)
+        elif job.order.kind not in {RunKind.UNDO, RunKind.RETIRE}:
             brought = arrival.brought if arrival is not None else None
             self._settle(job, report, before, getattr(brought, "retry_after", None))
         self._watcher.ended(report)

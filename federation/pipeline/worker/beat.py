@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from federation.ledger import Ledger
 from federation.model import RunState
-from federation.pipeline.worker.jobs import Stopped
+from federation.pipeline.apply import Stopped
 
 
 class Beat:

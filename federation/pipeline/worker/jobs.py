@@ -66,10 +66,6 @@ class Watcher:
     said: Callable[[Text], None]
 
 
-class Stopped(Exception):
-    """The worker was told to stop in mid-run; the batch under way is finished, the run is resumed at the next start."""
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """One thing to do: an order of somebody (``run`` names it in the queue), or a source that is due since ``slot``."""
