@@ -14,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.errors import PartnerError
-from federation.model import Openness
+from federation.model import Openness, Outcome, RawRecord
+from federation.pipeline.mapping import RunStamp, compile_mapping
+from federation.pipeline.readers import ReadOptions, read
+from federation.pipeline.sources import parse_source
 from federation.pipeline.suggest import Answer, Suggestion, suggest
 from federation.vocabulary import load
 
@@ -249,6 +252,13 @@ def test_without_an_id_columns_are_joined_and_that_is_said() -> None:
     assert "Aucune colonne n'est un identifiant stable" in found.text
 
 
+def test_rows_that_may_be_places_of_one_project_are_pointed_out() -> None:
+    """In a comment: only the partner knows."""
+    rows = [{"nom": f"Cravate {n % 3}", "ville": f"Ville {n}"} for n in range(12)]
+
+    assert '# repeat = ["location"]' in suggested(table(rows)).text
+
+
 def test_comments_come_in_english_too() -> None:
     """In the language of the call."""
     found = suggest(Answer(table(ROWS), "https://recycleries.example/x"), VOCABULARY, "en")
@@ -294,3 +304,24 @@ def test_real_feeds_get_a_name_and_load_in_less_than_forty_lines(shared: Path) -
         assert "name" in found.source.fields, file.name
         assert lines_of(found) < 40, file.name
         assert found.source.levels.get("contact.email", Openness.PRIVATE) is Openness.PRIVATE
+
+
+@pytest.mark.needs_shared
+def test_with_its_licence_alone_a_suggestion_takes_most_of_a_real_feed(shared: Path) -> None:
+    """What is left is real dirt: repeated rows, rows without a name, rows that must not be published."""
+    stamp = RunStamp("https://commons.example/runs/1", "2026-11-21T02:00:00Z")
+    rows_seen = records = 0
+    for file in sorted(shared.glob("feeds/*/*.*")):
+        body = file.read_bytes()
+        text = suggested(body, str(file)).text.replace("# licence", "licence")
+        source = parse_source(text, "s.toml", VOCABULARY)
+        mapper = compile_mapping(source, VOCABULARY, "https://commons.example")
+        rows = [
+            item for item in read(body, ReadOptions(source.format, at=source.records.at)) if isinstance(item, RawRecord)
+        ]
+        items = mapper.group(rows[:300])
+        made = [item if isinstance(item, Outcome) else mapper.map(item, stamp) for item in items]
+        rows_seen += len(rows[:300])
+        records += sum(outcome.record is not None for outcome in made)
+
+    assert records > rows_seen * 0.7

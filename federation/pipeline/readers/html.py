@@ -40,7 +40,6 @@ _WRAPPER = re.compile(r"\A\s*(?://\s*)?<!(?:\[CDATA\[|--)|(?://\s*)?(?:\]\]|--)>
 """What old pages put around a script so that older browsers would not show it."""
 
 _ADDRESSES = frozenset({"href", "src", "action", "data"})
-_BLOCKS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +171,10 @@ def _jsonld(
 
 
 def _blocks(root: HtmlElement) -> Iterator[str]:
-    count = 0
     for script in root.iter("script"):
         if (script.get("type") or "").split(";")[0].strip().lower() == "application/ld+json":
             text = _WRAPPER.sub("", script.text or "").strip()
-            count += 1
-            if text and count <= _BLOCKS:
+            if text:
                 yield text
 
 
@@ -192,6 +189,17 @@ def _microdata(page: _Page, options: ReadOptions, findings: list[Finding]) -> It
         where = str(row.get("@id") or page.address)
         problem = row_problem(row, where, options.max_record_bytes)
         yield RawRecord(where, row) if problem is None else problem
+    if items.clipped:
+        findings.append(
+            remark(
+                "microdata-clipped",
+                Severity.WARNING,
+                "Les microdonnées de la page renvoient trop souvent aux mêmes parties (`itemref`) : la fin n'est pas "
+                "lue.",
+                "The microdata of the page refer to the same parts too often (`itemref`): the end was not read.",
+                value=page.address,
+            )
+        )
     if items.foreign:
         findings.append(
             remark(

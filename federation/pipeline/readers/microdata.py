@@ -19,11 +19,15 @@ _LINKS = frozenset({"a", "area", "link"})
 _VALUES = 5_000
 """Properties that are read on one page; ``itemref`` could repeat the same ones without end."""
 
+_STEPS = 200_000
+"""Elements that are visited in search of properties, for the same reason."""
+
 _DEPTH = 12
 
 
 class Microdata:
-    """The items of one page. ``foreign`` counts items at the top of other vocabularies than schema.org."""
+    """The items of one page. ``foreign`` counts items at the top of other vocabularies than schema.org; ``clipped``:
+    the page refers to its own parts so often that not all of it was read."""
 
     def __init__(self, page: HtmlElement, base: str, names: Names) -> None:
         self._base, self._names = base, names
@@ -33,7 +37,8 @@ class Microdata:
         for element in self._elements:
             if name := element.get("id"):
                 self._by_id.setdefault(name, element)
-        self._left = _VALUES
+        self._left, self._steps = _VALUES, _STEPS
+        self.clipped = False
         self.foreign = 0
 
     def rows(self) -> Iterator[Row]:
@@ -42,6 +47,8 @@ class Microdata:
             if element.get("itemscope") is None or element.get("itemprop") is not None:
                 continue
             types = (element.get("itemtype") or "").split()
+            if self.clipped:
+                return
             if any(name.startswith(_SCHEMA) for name in types):
                 row = self._item(element, ())
                 if row.keys() - {"@id", "@type"}:
@@ -58,6 +65,7 @@ class Microdata:
         for child in self._properties(element):
             self._left -= 1
             if self._left < 0:
+                self.clipped = True
                 break
             value = self._value(child, (*inside, element))
             if value in (None, "", {}):
@@ -77,6 +85,10 @@ class Microdata:
             if current in seen or current not in self._order:
                 continue
             seen.add(current)
+            self._steps -= 1
+            if self._steps < 0:
+                self.clipped = True
+                break
             if current.get("itemscope") is None:
                 pending += list(current)
             if (current.get("itemprop") or "").strip():

@@ -207,8 +207,15 @@ class _Draft:
                 "No column is a stable id: ask for one. Until then, columns joined.",
             )
             terms = ("name", "location.address.postalCode", "location.address.streetAddress")
-            joined = [matches.fields[term].path for term in terms if term in matches.fields]
-            fit = [path for path in joined if not set(path) & set("{}:")]
+            joined = [matches.fields[term] for term in terms if term in matches.fields]
+            full = [column for column in joined if column.filled == self._rows] or joined[:1]
+            fit = [column.path for column in full if not set(column.path) & set("{}:")]
+            if _repeats(matches):
+                yield self._say(
+                    "Des lignes de même nom, à des lieux différents : si c'est un seul projet, enlevez le #.",
+                    "Rows of one name at different places: if they are one project, remove the #.",
+                )
+                yield '# repeat = ["location"]'
             if fit:
                 yield f"id = {quoted(' '.join('{' + path + '}' for path in fit)[:200])}"
         if matches.page is not None:
@@ -303,6 +310,13 @@ class _Draft:
             more = f" … (+{len(unknown) - _UNKNOWN})" if len(unknown) > _UNKNOWN else ""
             shown = " | ".join(path[:60] for path in unknown[:_UNKNOWN])
             yield self._say(f"Colonnes non reprises : {shown}{more}", f"Columns left out: {shown}{more}")
+
+
+def _repeats(matches: Matches) -> bool:
+    """Whether many rows share their name, in a feed that says where things are."""
+    name = matches.fields.get("name")
+    placed = any(term.startswith("location.") for term in matches.fields)
+    return name is not None and placed and len(set(name.values)) < len(name.values) * 0.8
 
 
 def _words(source: Source, term: str, rows: list[dict[str, Any]]) -> Counter[str]:

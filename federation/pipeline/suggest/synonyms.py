@@ -130,7 +130,7 @@ PAGES = (
 )
 """Titles of the address of a record's own page."""
 
-PUBLISHED = ("a publier", "publie", "publier", "published", "is published", "en ligne", "visible", "a diffuser")
+PUBLISHED = ("a publier", "publie", "publier", "published", "is published", "visible", "a diffuser")
 """Titles of a column that says whether a row may be shown."""
 
 YES = frozenset({"oui", "yes", "true", "vrai", "1", "o", "y"})

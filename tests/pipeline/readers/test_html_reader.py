@@ -134,6 +134,17 @@ def test_items_that_point_at_each_other_end() -> None:
     assert rows[0].row["name"] == "x"
 
 
+def test_a_page_that_refers_to_itself_without_end_is_read_in_part() -> None:
+    """Fault 14: two thousand items that all take in the same twenty thousand properties."""
+    bomb = '<div id="b">' + '<i itemprop="name">x</i>' * 20_000 + "</div>"
+    bomb += '<div itemscope itemtype="https://schema.org/Thing" itemref="b"></div>' * 2_000
+
+    rows, _, result = reading(page(body=bomb), "html", **OPTIONS)
+
+    assert len(rows) == 1
+    assert rules(result) == ["microdata-clipped"]
+
+
 def test_items_of_other_vocabularies_are_left_out_with_a_remark() -> None:
     """Their words would pass for schema.org's."""
     other = '<div itemscope itemtype="http://data-vocabulary.org/Person"><i itemprop="name">x</i></div>'
