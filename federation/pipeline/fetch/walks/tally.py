@@ -27,6 +27,7 @@ class Tally:
     asked: int = 0
     learnt: dict[str, dict[str, str]] = field(default_factory=dict)
     ended_by_status: bool = False
+    countable: bool = True
     _addresses: set[str] = field(default_factory=set)
     _bodies: set[str] = field(default_factory=set)
 
@@ -92,7 +93,7 @@ class Tally:
         """Compare what was announced with what came."""
         if self.moved_under_us:
             self.doubt(said.total_moves(self.totals[0], self.totals[-1]))
-        elif self.whole and self.total is not None and self.total != self.counted:
+        elif self.whole and self.countable and self.total is not None and self.total != self.counted:
             self.doubt(said.total_differs(self.total, self.counted))
 
     def delivery(self, full: bool = True) -> Delivery:

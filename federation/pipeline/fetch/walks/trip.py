@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from federation.pipeline.fetch.faults import Fault, FetchRefused
+from federation.pipeline.fetch.faults import Fault, FetchRefused, bad_status
 from federation.pipeline.fetch.patience import Budget
 from federation.pipeline.fetch.received import Fetched, FetchRequest
 from federation.pipeline.fetch.visit import Visitor, user_agent
@@ -91,8 +91,8 @@ class Trip:
         headers = dict(self._headers) if own else {}
         if accept is not None:
             headers["Accept"] = accept
-        if conditional:
-            headers |= conditions(self.known.get(address, {}))
+        asked = conditions(self.known.get(address, {})) if conditional else {}
+        headers |= asked
         fetched = self._visitor.get(
             FetchRequest(
                 url=address,
@@ -105,6 +105,8 @@ class Trip:
             ),
             self.budget,
         )
+        if fetched.status == 304 and not asked:  # a condition in [request.headers] is none of ours: nothing is kept
+            raise bad_status(address, fetched.status, None)
         self.budget.spend_bytes(len(fetched.body))
         return fetched
 
