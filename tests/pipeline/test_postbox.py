@@ -1,4 +1,4 @@
-"""Who is told what and when: changes only, by preference, once; later if the server is down, not if the fault is ours."""
+"""Who is told what and when: changes only, by preference, once; later if the server is down, not if we are at fault."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ PAGES = [
     "/contributeurs",
     "/contributeur/avise",
     "/contributeur/malin",
+    "/contributeur/avise/passages",
     "/themes",
     "/theme/",
     "/theme/AGR",
