@@ -97,6 +97,35 @@ def test_entries_of_a_feed_become_records(vocabulary: Vocabulary) -> None:
     assert any(value.endswith("/theme/AGR>") for value in values["subject"])
 
 
+def test_scripts_and_dangerous_addresses_never_reach_a_record(vocabulary: Vocabulary) -> None:
+    """Fault 22: in a feed, an outbox and a page alike."""
+    bad = '<script>mal()</script><iframe src="https://m.example"></iframe><a href="javascript:mal()">On</a> plante.'
+    entry = (
+        f"<rss version='2.0'><channel><title>a</title><item><title>A</title><link>https://a.example/1</link>"
+        f"<guid>1</guid><description><![CDATA[{bad}]]></description></item></channel></rss>"
+    )
+    thing = {"id": "https://a.example/e/1", "type": "Event", "attributedTo": "https://a.example/@c", "name": "A"}
+    item = {**thing, "content": bad, "url": "javascript:mal()", "image": {"url": "data:image/png;base64,AA=="}}
+    page = {"@context": "https://schema.org", "@type": "Project", "name": "A", "description": bad, "url": "data:,x"}
+    script = json.dumps(page).replace("</", "<\\/")
+    html = f'<html><script type="application/ld+json">{script}</script></html>'
+    more = 'format = "html"\n[records]\nid = "@page"\npage = "@page"\n'
+
+    made = [
+        *outcomes(source(vocabulary, "feed"), entry.encode(), vocabulary),
+        *outcomes(source(vocabulary, "activitypub"), json.dumps({**item, "url": []}).encode(), vocabulary),
+        *outcomes(source(vocabulary, "schema.org", more), html.encode(), vocabulary),
+    ]
+
+    assert len(made) == 3
+    for outcome in made:
+        assert outcome.record is not None
+        assert "plante." in outcome.record.content
+        assert not [
+            word for word in ("mal()", "iframe", "javascript:", "data:", "<script") if word in outcome.record.content
+        ]
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

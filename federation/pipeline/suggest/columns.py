@@ -19,6 +19,9 @@ ROWS = 500
 _DEPTH = 3
 _COLUMNS = 300
 _KEPT = 2_000
+_CLIP = 300
+"""Characters of a value that are looked at: enough to tell running text, too few to make a pattern slow."""
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$", re.ASCII)
 
 _EMAIL = re.compile(r"(?:mailto:)?[^@\s<>,;]+@[^@\s<>,;]+\.[A-Za-z]{2,}$")
@@ -85,7 +88,7 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Column], int]:
                 if len(found) >= _COLUMNS:
                     continue
                 column = found[path] = Column(path, title, many)
-            text = str(value).strip()
+            text = str(value)[:_CLIP].strip()
             if value is None or isinstance(value, bool) or is_missing(text):
                 continue
             if len(column.values) < _KEPT:

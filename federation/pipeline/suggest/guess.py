@@ -19,7 +19,7 @@ from federation.pipeline.suggest.columns import path_of
 _CARREFOUR = b"w3id.org/carrefour/context/"
 _REACH = 200_000
 _LINK = re.compile(r"<([^>]*)>\s*;([^,<]*)")
-_TAG = re.compile(rb"<link\b[^>]*>", re.IGNORECASE)
+_TAG = re.compile(rb"<link\b[^<>]{0,1000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-z]+)\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
 _API = "https://api.w.org/"
 _FEEDS = ("application/rss+xml", "application/atom+xml")

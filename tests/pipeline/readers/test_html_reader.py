@@ -220,6 +220,35 @@ def test_a_page_whose_length_nothing_proves_must_end() -> None:
     assert len(reading(page(GOOD), "html", length_proved=False, **OPTIONS)[0]) == 1
 
 
+def test_entities_of_a_page_are_never_resolved() -> None:
+    """Fault 14: no file, no request."""
+    body = page(body="<h1>&x;&y;</h1>").replace(
+        b"<!doctype html>",
+        b'<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/hostname"><!ENTITY y "yyyy">]>',
+    )
+
+    rows, _, _ = reading(body, "html", select={"titre": "//h1"}, **OPTIONS)
+
+    assert rows[0].row["titre"] == "&x;&y;"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        '{"@context": "https://schema.org", "@type": "Project", "name": NaN}',
+        '{"a":' * 3000 + "1" + "}" * 3000,
+        "[1, 2",
+        '"x"',
+    ],
+    ids=["NaN", "deep", "cut", "text"],
+)
+def test_hostile_json_in_a_page_costs_only_its_block(block: str) -> None:
+    """Fault 14: refused or left out, and the good block is read."""
+    rows, _, _ = reading(page(block, GOOD), "html", **OPTIONS)
+
+    assert "Jardin de la gare" in [row.row.get("name") for row in rows]
+
+
 def test_a_page_nested_without_end_is_no_danger() -> None:
     """Fault 14: neither a crash nor a long wait."""
     deep = "<div itemscope itemprop='x'>" * 5000
