@@ -17,7 +17,7 @@ from federation.model import Finding, RunReport, Severity, Term, Triple, iri, li
 from federation.vocabulary import Field
 from federation.vocabulary.terms import SH
 
-MAX_RESULTS = 10_000
+MAX_RESULTS = 2000
 """Results of one report. A longer one says how many findings there are; the table has all of them."""
 
 _SEVERITIES = {Severity.VIOLATION: "Violation", Severity.WARNING: "Warning", Severity.INFO: "Info"}

@@ -15,13 +15,13 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.disclosure import Disclosure
-from federation.catalogue.formats import DATA, Content, Format
+from federation.catalogue.formats import DATA, HTML, JSONLD, Content, Format
 from federation.catalogue.report_rdf import MAX_RESULTS, report_triples, run_triples
 from federation.catalogue.report_table import table
 from federation.catalogue.reports import KINDS, SEVERITIES, STATES, Cause, Report, make_report
 from federation.model import RunReport, RunState, Severity
 from federation.web.language import language
-from federation.web.respond import EXPOSED, REVALIDATE, Link, alternates, finish, href, negotiated, page
+from federation.web.respond import EXPOSED, REVALIDATE, Link, alternates, choose, finish, href, negotiated, page
 from federation.web.site import catalogue, site
 from federation.web.things import iri_of, split
 
@@ -80,7 +80,9 @@ def _document(report: Report, disclosure: Disclosure, form: Format | None) -> Re
             hides=not disclosure.all,
         )
 
-    return negotiated(_content(report, disclosure, iri), path, form, DATA, html, links=links, modified=known.ended)
+    wanted = form or choose([*DATA, HTML], JSONLD, path)
+    content = Content(iri, ()) if wanted is HTML else _content(report, disclosure, iri)  # a page needs no triples
+    return negotiated(content, path, wanted, DATA, html, links=links, modified=known.ended)
 
 
 def _content(report: Report, disclosure: Disclosure, iri: str) -> Content:
