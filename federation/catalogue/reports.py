@@ -146,14 +146,7 @@ def _order(cause: Cause) -> tuple[int, int, str, str]:
 
 def _cause(group: _Group) -> Cause:
     first = group.first
-    name = first.field or first.term
-    label = (
-        {"fr": f"colonne « {first.field} »", "en": f'column "{first.field}"'}
-        if first.field
-        else {"fr": f"champ « {name} »", "en": f'field "{name}"'}
-        if name
-        else {"fr": "le flux", "en": "the feed"}
-    )
+    label = _label(first)
     return Cause(
         rule=first.rule,
         severity=first.severity,
@@ -165,6 +158,15 @@ def _cause(group: _Group) -> Cause:
         remedy=remedy(first),
         examples=tuple(group.examples),
     )
+
+
+def _label(finding: Finding) -> Text:
+    if finding.field:
+        return {"fr": f"colonne « {finding.field} »", "en": f'column "{finding.field}"'}
+    if finding.term:
+        return {"fr": f"champ « {finding.term} »", "en": f'field "{finding.term}"'}
+    whole = finding.record is None and not finding.rule.startswith("shape:")
+    return {"fr": "le flux", "en": "the feed"} if whole else {"fr": "la fiche", "en": "the record"}
 
 
 def _word(word: _Word) -> UnknownWord:
@@ -190,9 +192,11 @@ def remedy(finding: Finding) -> Text:
     if finding.rule.endswith(":minCount"):
         if column:
             return {"fr": f"Remplissez la colonne « {column} ».", "en": f'Fill the column "{column}".'}
+        line = {"fr": f" : {term} = « votre colonne ».", "en": f': {term} = "your column".'}
+        ours = line if term else {"fr": " à l'un de nos champs.", "en": " to one of our fields."}
         return {
-            "fr": f"Ajoutez cette information à votre flux, puis reliez-la : {term} = « votre colonne ».",
-            "en": f'Add this information to your feed, then map it: {term} = "your column".',
+            "fr": f"Ajoutez cette information à votre flux, puis reliez-la{ours['fr']}",
+            "en": f"Add this information to your feed, then map it{ours['en']}",
         }
     if finding.rule in UNKNOWN_WORD:
         return {
@@ -254,8 +258,8 @@ def account(counts: Counts) -> Text:
 
 _HOLDS: Mapping[str, tuple[str, str]] = {
     "empty": (
-        "liste vide alors que {limit} fiches étaient en ligne",
-        "an empty list while {limit} records were online",
+        "liste vide alors que {figure} fiches étaient en ligne, limite {limit}",
+        "an empty list while {figure} records were online, limit {limit}",
     ),
     "shrink": ("{figure} fiches absentes sur {live}, limite {limit}", "{figure} of {live} gone, limit {limit}"),
     "explicit": (

@@ -80,6 +80,23 @@ def test_the_gravest_and_most_frequent_causes_come_first() -> None:
     assert report.count(Severity.WARNING) == 10
 
 
+def test_a_cause_without_a_column_is_named_all_the_same() -> None:
+    """By our field, by the record, or by the feed; what is missing says how to map it, and never None."""
+    text = {"fr": "Manque.", "en": "Missing."}
+    findings = [
+        Finding("shape:location:minCount", Severity.WARNING, text, "ligne 1", term="location", count=3),
+        Finding("shape:where:minCount", Severity.WARNING, text, "ligne 1", count=2),
+        Finding("empty-body", Severity.WARNING, text),
+    ]
+
+    causes = make_report(a_run(), findings, OPERATOR).causes
+
+    assert [cause.label["en"] for cause in causes] == ['field "location"', "the record", "the feed"]
+    assert causes[0].remedy["en"].endswith('then map it: location = "your column".')
+    assert causes[1].remedy["fr"].endswith("puis reliez-la à l'un de nos champs.")
+    assert "None" not in repr([(cause.label, cause.remedy) for cause in causes])
+
+
 def test_unknown_words_are_counted_with_the_line_to_copy() -> None:
     """Each word once, most frequent first, with the nearest concept and the crosswalk line; quotes are escaped."""
     near = "Agriculture, alimentation (AGR)"
