@@ -27,6 +27,8 @@ class Act(Enum):
     REPLAY = "replay"
     PAUSE = "pause"
     RESUME = "resume"
+    RETIRE = "retire"
+    FORGET = "forget"
 
 
 @dataclass(frozen=True, slots=True)

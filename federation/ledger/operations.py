@@ -20,11 +20,11 @@ from federation.ledger.runs import ENDED, Order
 from federation.ledger.schema import approval, record_state, run
 from federation.ledger.sources import SourceRow
 from federation.ledger.times import from_text
-from federation.model import Finding, Part, Rule, RunKind, RunReport, RunState, Severity
+from federation.model import Part, Rule, RunKind, RunReport, RunState
 
 APPROVED_FOR = timedelta(days=3)
 UNDOABLE_FOR = timedelta(days=90)  # as long as revisions are kept
-EXAMPLES = 5  # findings shown of each rule
+_IDLE = frozenset({"paused", "retired"})  # states of sources that are not harvested
 _STARTED = tuple(state for state in RunState if state is not RunState.QUEUED)
 
 
@@ -67,16 +67,6 @@ class RunSheet:
     by: str | None
     approvals: Sequence[Approval]
     orders: Sequence[RunReport]
-
-
-@dataclass(frozen=True, slots=True)
-class FindingGroup:
-    """Findings of one rule: how many, and the first of them."""
-
-    rule: str
-    severity: Severity
-    count: int
-    examples: Sequence[Finding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +128,6 @@ class Operations:
         ]
         return RunSheet(report, options.get("by"), approvals, self._reports(orders))
 
-    def findings(self, name: str) -> list[FindingGroup]:
-        """The findings of a run by rule, those that block first, then the most frequent."""
-        order = list(Severity)
-        groups = [
-            FindingGroup(rule, severity, count, self._ledger.findings.of_run(name, rule, EXAMPLES))
-            for (rule, severity), count in self._ledger.findings.by_rule(name).items()
-        ]
-        return sorted(groups, key=lambda group: (order.index(group.severity), -group.count, group.rule))
-
     def progress(self, name: str) -> Mapping[str, Any]:
         """How far a running run is (``stage``, ``done``, ``total``); empty if nothing is known."""
         return self._ledger.runs.progress(name)
@@ -172,6 +153,14 @@ class Operations:
             for report in self.held()
             if any({Part.WITHDRAWALS, Part.DELETES} & hold.parts for hold in report.holds)
         ]
+
+    def waiting_of(self, source: str, limit: int = 200) -> tuple[int, list[RecordState]]:
+        """How many records of a source are missing from its feed and still online, and the first of them."""
+        return self._missing(source, limit)
+
+    def record(self, iri: str) -> RecordState | None:
+        """What is known of a record; None if it was never seen, or has been forgotten."""
+        return self._ledger.records.get([iri]).get(iri)
 
     def audit(self, limit: int = 200) -> list[AuditLine]:
         """What operators asked for, newest first."""
@@ -236,23 +225,37 @@ class Operations:
         return self._again(report, RunKind.REPLAY, Act.REPLAY, by)
 
     def pause(self, source: str, reason: str, by: str) -> None:
-        """Stop harvesting a source; its records stay. Raises LookupError, Refused (retired, or no reason)."""
+        """Stop harvesting a source; its records stay. Raises LookupError, Refused (idle already, or no reason)."""
         row = self._source(source)
-        if row.state != "live" or not reason.strip():
+        if row.state in _IDLE or not reason.strip():
             raise Refused(
-                "The source is not live, or no reason was given.",
-                "La source n'est pas en service, ou aucune raison n'a été donnée.",
+                "The source is paused or retired already, or no reason was given.",
+                "La source est déjà en pause ou retirée, ou aucune raison n'a été donnée.",
             )
         self._ledger.sources.set_state(source, "paused", reason.strip())
         self._note(by, Act.PAUSE, source, None, reason.strip())
 
     def resume(self, source: str, by: str) -> None:
-        """Harvest a paused source again. Raises LookupError, Refused (it is not paused)."""
+        """Harvest a paused or retired source again. Raises LookupError, Refused (it is in service)."""
         row = self._source(source)
-        if row.state != "paused":
-            raise Refused("The source is not paused.", "La source n'est pas en pause.")
+        if row.state not in _IDLE:
+            raise Refused(
+                "The source is neither paused nor retired.", "La source n'est ni en pause, ni retirée du service."
+            )
         self._ledger.sources.set_state(source, "live")
         self._note(by, Act.RESUME, source, None)
+
+    def retire(self, source: str, by: str) -> str:
+        """Ask that all records of a source be withdrawn, for it leaves. Raises LookupError, Refused (it has left)."""
+        if self._source(source).state == "retired":
+            raise Refused("The source is retired already.", "La source est déjà retirée.")
+        name = self._order(source, Order(RunKind.RETIRE, None, {"by": by}))
+        self._note(by, Act.RETIRE, source, name)
+        return name
+
+    def note_forgotten(self, source: str, by: str) -> None:
+        """Note that a record of a source was removed for good; which one is what nobody may keep."""
+        self._note(by, Act.FORGET, source, None)
 
     # -- inside
 
@@ -295,7 +298,7 @@ class Operations:
         return row
 
     def _live(self, source: str) -> None:
-        if self._source(source).state != "live":
+        if self._source(source).state in _IDLE:
             raise Refused(
                 "The source is paused or retired: resume it first.",
                 "La source est en pause ou retirée : reprenez-la d'abord.",

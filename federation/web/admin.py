@@ -12,6 +12,8 @@ from flask import Blueprint, Response, jsonify, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 
+from federation.catalogue.disclosure import OPERATOR
+from federation.catalogue.reports import make_report
 from federation.ledger.operations import Refused
 from federation.model import Rule, RunState
 from federation.web import admin_session, admin_words
@@ -130,7 +132,7 @@ def run(name: str) -> Response:
         "admin_run.html",
         sheet=sheet,
         run=sheet.report,
-        findings=operations().findings(name),
+        report=make_report(sheet.report, site().platform.ledger.findings(name), OPERATOR),
         progress=operations().progress(name),
         open=sheet.report.state in {RunState.QUEUED, RunState.RUNNING},
         held=any(one.run == name for one in operations().held()),

@@ -10,7 +10,7 @@ from hmac import compare_digest
 from urllib.parse import quote, urlsplit
 
 from flask import Response, g, render_template, request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 
 from federation.ledger.accounts import Role
 from federation.ledger.sessions import Session
@@ -26,8 +26,13 @@ _NEXT = re.compile(r"/admin(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*(?:\?[A-Za-z0-9._
 
 
 def guard() -> Response | None:
-    """Before every request under ``/admin``: who it is. Sends strangers to the login page; raises Forbidden (403)."""
+    """Before every request under ``/admin``: who it is. Sends strangers to the login page.
+
+    Raises Forbidden (403), RequestEntityTooLarge (413), BadRequest (400: a zero character, which databases refuse).
+    """
     request.max_content_length = MAX_FORM
+    if "\0" in request.path or any("\0" in value for value in request.values.values()):
+        raise BadRequest
     g.session = site().platform.gate.session(request.cookies.get(COOKIE, ""))
     if request.method == "POST" and _from_elsewhere():
         raise Forbidden

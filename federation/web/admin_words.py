@@ -1,4 +1,4 @@
-"""What operators read: rules of the guard, states, schedules, moments and actions in words. Free of decisions."""
+"""What only operators read, in words: rules to approve, schedules, moments, actions. Free of decisions."""
 
 from __future__ import annotations
 
@@ -6,37 +6,10 @@ from datetime import datetime
 
 from flask_babel import format_datetime  # type: ignore[import-untyped]  # ships no types
 
+from federation.catalogue.reports import KINDS, SEVERITIES, hold_words
 from federation.ledger.times import from_text
-from federation.model import Hold, Part, Rule, Severity
-from federation.web.language import say, show_number
-
-
-def hold_words(hold: Hold) -> str:
-    """Why a run is held."""
-    figures = {"figure": show_number(hold.figure), "limit": show_number(hold.limit)}
-    return {
-        Rule.EMPTY: lambda: say("Le flux est vide ; fiches en ligne : %(figure)s.", **figures),
-        Rule.SHRINK: lambda: say("Fiches disparues du flux : %(figure)s ; limite : %(limit)s.", **figures),
-        Rule.EXPLICIT: lambda: say("Retraits demandés par le flux : %(figure)s ; limite : %(limit)s.", **figures),
-        Rule.CHANGE: lambda: say("Fiches modifiées d'un coup : %(figure)s ; limite : %(limit)s.", **figures),
-        Rule.REJECT: lambda: say(
-            "Fiches en ligne dont la nouvelle version est refusée : %(figure)s ; limite : %(limit)s.", **figures
-        ),
-        Rule.GROWTH: lambda: say("Fiches nouvelles d'un coup : %(figure)s ; limite : %(limit)s.", **figures),
-        Rule.RE_IDENTIFIED: lambda: say(
-            "Les mêmes projets reviennent sous d'autres identifiants : %(figure)s ; limite : %(limit)s.", **figures
-        ),
-    }[hold.rule]()
-
-
-def part_words(part: Part) -> str:
-    """A part of a plan that waits."""
-    return {
-        Part.WITHDRAWALS: say("les retraits pour absence"),
-        Part.DELETES: say("les retraits demandés par le flux"),
-        Part.CHANGES: say("les modifications"),
-        Part.NEW: say("les nouvelles fiches"),
-    }[part]
+from federation.model import Rule, RunKind, Severity
+from federation.web.language import say, text_in
 
 
 def rule_label(rule: Rule) -> str:
@@ -52,39 +25,14 @@ def rule_label(rule: Rule) -> str:
     }[rule]
 
 
-def severity_label(severity: Severity) -> str:
-    """How much a finding matters."""
-    return {
-        Severity.VIOLATION: say("Bloquant"),
-        Severity.WARNING: say("À corriger"),
-        Severity.INFO: say("Conseil"),
-    }[severity]
-
-
-def run_label(state: str) -> str:
-    """State of a run, those included that public pages never show."""
-    from_public = {
-        "queued": say("en attente"),
-        "running": say("en cours"),
-        "unchanged": say("inchangée"),
-        "succeeded": say("réussie"),
-        "with-rejects": say("réussie avec rejets"),
-        "held": say("à approuver"),
-        "incomplete": say("incomplète"),
-        "failed": say("échouée"),
-        "abandoned": say("abandonnée"),
-    }
-    return from_public.get(state, state)
-
-
 def kind_label(kind: str) -> str:
     """What a run does."""
-    return {
-        "harvest": say("moisson"),
-        "replay": say("relecture"),
-        "undo": say("annulation"),
-        "retire": say("retrait de la source"),
-    }.get(kind, kind)
+    return text_in(KINDS[RunKind(kind)])
+
+
+def severity_label(severity: Severity) -> str:
+    """How much a finding matters."""
+    return text_in(SEVERITIES[severity])
 
 
 def source_label(state: str) -> str:
@@ -142,9 +90,7 @@ FILTERS = (
     hold_words,
     kind_label,
     moment,
-    part_words,
     rule_label,
-    run_label,
     schedule_label,
     severity_label,
     source_label,

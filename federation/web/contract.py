@@ -10,7 +10,7 @@ from federation.catalogue.disclosure import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
 from federation.ledger.audit import AuditLine
 from federation.ledger.gate import Login
-from federation.ledger.operations import FindingGroup, RunSheet, SourceState, Withheld
+from federation.ledger.operations import RunSheet, SourceState, Withheld
 from federation.ledger.sessions import Session
 from federation.model import Counts, Finding, Rule, RunKind, RunReport, RunState
 from federation.pipeline.joining import JoinRequest
@@ -125,9 +125,6 @@ class Operations(Protocol):
 
     def run(self, name: str) -> RunSheet | None:
         """One run with what was asked and approved; None if there is none."""
-
-    def findings(self, name: str) -> Sequence[FindingGroup]:
-        """The findings of a run by rule, those that block first."""
 
     def progress(self, name: str) -> Mapping[str, Any]:
         """How far a running run is: ``stage``, ``done``, ``total``."""
