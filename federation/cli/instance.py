@@ -16,6 +16,7 @@ from federation.cli import template
 from federation.cli.reports import project_count, run_line
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, os_reason
+from federation.pipeline.schedule import zone_named
 from federation.pipeline.worker import Watcher
 from federation.platform import demo_folder
 from federation.settings import CONFIG_NAME
@@ -83,6 +84,7 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     platform.catch_up()
     settings = platform.settings
     host, port = host or settings.host, port or settings.port
+    zone_named(settings.timezone)  # a fault of it is told now, not in the night
     app = create_app(platform)
     try:
         server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
@@ -125,6 +127,7 @@ def worker_command(shell: Shell) -> None:
     For an instance whose pages are served by other processes. While another process writes, it waits.
     """
     platform = shell.platform()
+    zone_named(platform.settings.timezone)
     signal.signal(signal.SIGTERM, _as_interrupted)
     text = {
         "fr": "Moissonne ce qui est demandé et ce dont c'est l'heure (Ctrl+C pour arrêter).",
