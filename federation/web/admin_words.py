@@ -62,6 +62,8 @@ def act_label(act: str) -> str:
         "replay": say("relecture demandée"),
         "pause": say("mise en pause"),
         "resume": say("reprise"),
+        "retire": say("retrait demandé"),
+        "forget": say("fiche effacée pour toujours"),
     }.get(act, act)
 
 
