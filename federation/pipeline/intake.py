@@ -16,6 +16,7 @@ from federation.pipeline.fetch import Delivery, Fetched
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.fetch.walks import visit
 from federation.pipeline.readers import Reading, ReadOptions, read
+from federation.pipeline.readers.hosts import host_of
 from federation.pipeline.sources import Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
@@ -103,6 +104,9 @@ def _open(source: Source, page: Fetched, settings: Settings, vocabulary: Vocabul
         header=source.records.header,
         contexts=vocabulary.contexts,
         base_url=page.final_url if remote else f"{settings.base_url}/sources/{source.id}",
+        types=source.records.types if source.format in {"html", "activitypub"} else (),
+        select=source.select,
+        host=host_of(page.final_url) if remote else None,
         max_records=source.limits.records,
         max_record_bytes=source.limits.record_bytes,
         length_proved=page.length_proved,

@@ -49,7 +49,7 @@ def _quiet(stage: str, done: int, total: int | None) -> None:
 
 
 def _preview(path: Path, vocabulary: Vocabulary) -> Preview:
-    return preview(load_source(path, vocabulary), Settings(workers=1), vocabulary, None, NOW, _quiet)
+    return preview(load_source(path, vocabulary), Settings(workers=1), vocabulary, NOW, _quiet)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +153,6 @@ def test_the_examples_of_the_partners_guide_work(
     text = toml.replace(f"https://jardins.example/projets.{suffix}", f"projets.{suffix}")
 
     source = parse_source(text, "jardins.toml", vocabulary, tmp_path)
-    counts = preview(source, Settings(workers=1), vocabulary, None, NOW, _quiet).report.counts
+    counts = preview(source, Settings(workers=1), vocabulary, NOW, _quiet).report.counts
 
     assert (counts.accepted, counts.rejected, counts.basic) == (1, 0, 1)
