@@ -19,9 +19,11 @@ from federation.cli.candidates import candidate_command, candidates_command
 from federation.cli.harvesting import check_command, harvest_command, preview_command
 from federation.cli.instance import init_command, rebuild_command, serve_command, worker_command
 from federation.cli.reading import export_command, query_command, status_command
+from federation.cli.runs import forget_command, run_group, runs_command
 from federation.cli.shell import Shell
 from federation.cli.sources import source_group
 from federation.errors import CarrefourError, ConfigError, DataFolderBusy, QueryRejected
+from federation.ledger.operations import Refused
 
 USAGE, FAILED, BUSY = 2, 4, 75
 
@@ -72,6 +74,7 @@ def group(context: click.Context, instance: Path, lang: str) -> None:
       carrefour preview jardins          the whole way of the feed, nothing written
       carrefour harvest                  harvest all sources: fetch, map, validate, merge, index
       carrefour status                   partners, sources, last runs
+      carrefour runs                     the latest runs; `carrefour run show RUN` tells of one, and what waits
       carrefour query 'SELECT …'         ask the graph; the same limits as the public endpoint
       carrefour serve                    pages, linked data and SPARQL on http://127.0.0.1:8000; harvests each night
 
@@ -94,6 +97,9 @@ for command in (
     serve_command,
     worker_command,
     status_command,
+    runs_command,
+    run_group,
+    forget_command,
     rebuild_command,
     candidates_command,
     candidate_command,
@@ -129,4 +135,4 @@ def _told(error: CarrefourError, lang: str) -> int:
     click.echo(f"carrefour: {error.text[lang]}", err=True)
     if isinstance(error, DataFolderBusy):
         return BUSY
-    return USAGE if isinstance(error, ConfigError | QueryRejected) else FAILED
+    return USAGE if isinstance(error, ConfigError | QueryRejected | Refused) else FAILED

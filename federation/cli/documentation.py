@@ -14,7 +14,7 @@ from types import MappingProxyType
 import click
 
 from federation.cli import BUSY, FAILED, USAGE, group
-from federation.cli.harvesting import REJECTS
+from federation.cli.harvesting import HELD, REJECTS
 
 INTERRUPTED = 130
 
@@ -22,7 +22,9 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
     {
         0: "done",
         REJECTS: "done, with rejected or held records; for `check`: something in the file would be refused",
-        USAGE: "wrong usage or configuration, or a query that was refused or stopped at a limit",
+        USAGE: "wrong usage or configuration, an order that cannot be carried out, or a query that was refused or "
+        "stopped at a limit",
+        HELD: "held: a part waits for `carrefour run approve`",
         FAILED: "incomplete or failed: a feed that cannot be fetched or read, a disk, a store, a worker",
         BUSY: "another process is writing to the data folder: try again later",
         INTERRUPTED: "interrupted (Ctrl+C)",
@@ -33,7 +35,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
 EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
         "init": (0, USAGE),
-        "harvest": (0, REJECTS, USAGE, FAILED, BUSY),
+        "harvest": (0, REJECTS, USAGE, HELD, FAILED, BUSY),
         "preview": (0, REJECTS, USAGE, FAILED),
         "check": (0, REJECTS, USAGE, FAILED),
         "query": (0, USAGE, FAILED),
@@ -41,11 +43,14 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "serve": (0, USAGE, FAILED),
         "worker": (0, USAGE, FAILED),
         "status": (0, USAGE, FAILED),
+        "runs": (0, USAGE, FAILED),
+        "run": (0, REJECTS, USAGE, HELD, FAILED, BUSY),
+        "forget": (0, USAGE, FAILED, BUSY),
         "rebuild": (0, USAGE, FAILED, BUSY),
         "candidates": (0, USAGE, FAILED),
         "candidate": (0, USAGE, FAILED),
         "account": (0, USAGE, FAILED),
-        "source": (0, USAGE, FAILED),
+        "source": (0, USAGE, FAILED, BUSY),
     }
 )
 """Exit codes that each command can end with."""

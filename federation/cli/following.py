@@ -1,4 +1,4 @@
-"""Harvests done by the worker of another process: leave the orders, show how far they are, tell how they end."""
+"""Has orders done, here or by the worker of another process; shows how far they are, and tells how they end."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import click
 
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, DataFolderBusy
+from federation.ledger.runs import Order
 from federation.model import RunReport, RunState
 from federation.pipeline import Progress
-from federation.pipeline.sources import Source
 from federation.pipeline.worker import Watcher
 from federation.platform import Platform
 
@@ -51,17 +51,42 @@ def worker_there(platform: Platform) -> bool:
     return there
 
 
-def follow(shell: Shell, platform: Platform, sources: Sequence[Source], show: Callable[[RunReport], None]) -> None:
-    """Have the worker harvest ``sources``, and show each run when it has ended. An interruption leaves the orders."""
-    orders = [(source, platform.desk.order(source)) for source in sources]
+def carry_out(shell: Shell, platform: Platform, label: str, ask: Callable[[], str]) -> RunReport:
+    """Have an order done: here if the instance is free, else by its worker. ``ask`` notes it and names its run.
+
+    Nothing is noted if it can be done neither way: raises DataFolderBusy then.
+    """
+    try:
+        with platform.writing() as writer:
+            name = ask()
+            ordered = platform.desk.account(name)
+            if ordered is None:
+                raise _gone(name)
+            with progress_bar(label) as progress:
+                return writer.carry_out(Order(ordered.kind, ordered.of), progress, name)
+    except DataFolderBusy:
+        if not worker_there(platform):
+            raise
+    ended: list[RunReport] = []
+    follow(shell, platform, [(label, ask())], ended.append)
+    return ended[0]
+
+
+def follow(
+    shell: Shell, platform: Platform, orders: Sequence[tuple[str, str]], show: Callable[[RunReport], None]
+) -> None:
+    """Wait until the worker has done ``orders`` (label and run), and show each when it has ended.
+
+    An interruption leaves the orders.
+    """
     text = {
         "fr": f"Le processus {platform.desk.worker()} moissonne déjà : les ordres lui sont laissés.",
         "en": f"Process {platform.desk.worker()} is harvesting already: the orders are left to it.",
     }
     click.echo(shell.say(text), err=True)
     try:
-        for source, run in orders:
-            with progress_bar(source.id) as progress:
+        for label, run in orders:
+            with progress_bar(label) as progress:
                 report = _ended(platform, run, progress)
             show(report)
     except KeyboardInterrupt:
@@ -79,7 +104,7 @@ def _ended(platform: Platform, run: str, progress: Progress) -> RunReport:
     while True:
         report = platform.desk.account(run)
         if report is None:
-            raise ConfigError(f"The order {run} is gone.", f"L'ordre {run} n'existe plus.")
+            raise _gone(run)
         if report.state not in {RunState.QUEUED, RunState.RUNNING}:
             return report
         if report.state is RunState.RUNNING and (known := platform.desk.progress(run)):
@@ -89,3 +114,7 @@ def _ended(platform: Platform, run: str, progress: Progress) -> RunReport:
             with suppress(DataFolderBusy):
                 platform.work(threading.Event(), Watcher(lambda _: None, lambda _: None), until_idle=True, due=False)
         time.sleep(LOOK)
+
+
+def _gone(run: str) -> ConfigError:
+    return ConfigError(f"The order {run} is gone.", f"L'ordre {run} n'existe plus.")

@@ -31,7 +31,7 @@ FAILURES = {RunState.FAILED, RunState.INCOMPLETE, RunState.ABANDONED}
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per run.")
 @click.pass_obj
 def harvest_command(shell: Shell, sources: tuple[str, ...], due: bool, as_json: bool) -> int:
-    """Harvest SOURCES (ids of files in sources/), or all of them.
+    """Harvest SOURCES (ids of files in sources/), or all of them but those that are paused or retired.
 
     Each feed is fetched, read, mapped, validated and merged; records already known and unchanged are skipped. A
     failing source does not stop the others. Counts: +new ~changed =unchanged. While `carrefour serve` or `carrefour
@@ -44,7 +44,7 @@ def harvest_command(shell: Shell, sources: tuple[str, ...], due: bool, as_json: 
             raise click.UsageError("--due goes without SOURCES.")
         faults = _harvest_due(shell, platform, shown)
     else:
-        chosen, faults = _load(shell, platform, sources or platform.source_ids())
+        chosen, faults = _load(shell, platform, sources)
         try:
             with platform.writing() as writer:
                 for source in chosen:
@@ -55,10 +55,10 @@ def harvest_command(shell: Shell, sources: tuple[str, ...], due: bool, as_json: 
             known = set(platform.source_ids())
             if not all(source.id in known for source in chosen) or not worker_there(platform):
                 raise
-            follow(shell, platform, chosen, shown)
+            follow(shell, platform, [(source.id, platform.desk.order(source)) for source in chosen], shown)
     if not as_json:
         click.echo(project_count(*platform.totals(), shell.lang) + ".")
-    return FAILED if faults else _exit_code(shown.reports)
+    return FAILED if faults else exit_code(shown.reports)
 
 
 class _Shown:
@@ -102,25 +102,41 @@ def _harvest_due(shell: Shell, platform: Platform, shown: _Shown) -> int:
 def _load(shell: Shell, platform: Platform, names: Sequence[str]) -> tuple[list[Source], int]:
     """Load the sources that can be loaded; tell of the others, and count them.
 
-    Raises ConfigError if there is none, or none that can be loaded.
+    Without ``names``: all but those paused or retired. Raises ConfigError if there is none, or none can be loaded.
     """
     loaded: list[Source] = []
     faults: list[ConfigError] = []
-    for name in names:
+    idle = platform.operations.idle()
+    for name in names or platform.source_ids():
+        if name in idle and not names:
+            shell.tell(_idle(name).text)
+            continue
         try:
-            loaded.append(platform.source(name))
+            source = platform.source(name)
+            if source.id in idle:
+                raise _idle(source.id)
+            loaded.append(source)
         except ConfigError as error:
             faults.append(error)
-    if not names:
+    if not names and not platform.source_ids():
         raise ConfigError(f"There is no source file in {platform.settings.sources_dir}. See docs/sources.md.")
-    if not loaded:
+    if faults and not loaded:
         raise faults[0]
     for fault in faults:
         shell.tell(fault.text)
     return loaded, len(faults)
 
 
-def _exit_code(reports: Sequence[RunReport]) -> int:
+def _idle(source: str) -> ConfigError:
+    return ConfigError(
+        f"{source} is paused or retired, and not harvested. To harvest it again: carrefour source resume {source}",
+        f"{source} est en pause ou retirée, et n'est pas moissonnée. Pour la reprendre : carrefour source resume "
+        f"{source}",
+    )
+
+
+def exit_code(reports: Sequence[RunReport]) -> int:
+    """The exit code that tells how runs have ended: the worst of them."""
     if any(report.state in FAILURES for report in reports):
         return FAILED
     if any(report.state is RunState.HELD for report in reports):

@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from federation.model import Counts, Finding, Hold, Part, Rule, RunReport, RunState, Severity, Text
+from federation.catalogue.reports import KINDS, SEVERITIES, STATES, hold_words
+from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity
 
-STATES = {
-    "fr": {
-        "queued": "en attente",
-        "running": "en cours",
-        "held": "retenue",
-        "unchanged": "inchangée",
-        "succeeded": "réussie",
-        "with-rejects": "réussie avec rejets",
-        "incomplete": "incomplète",
-        "failed": "échouée",
-        "abandoned": "abandonnée",
-    },
-    "en": {},
-}
-SEVERITIES = {
-    "fr": {Severity.VIOLATION: "Bloquant", Severity.WARNING: "À corriger", Severity.INFO: "Conseil"},
-    "en": {Severity.VIOLATION: "Blocking", Severity.WARNING: "To mend", Severity.INFO: "Advice"},
-}
-HOLDS: Mapping[Rule, Text] = {
-    Rule.EMPTY: {"fr": "liste vide ({n} fiches étaient en ligne)", "en": "empty list ({n} records were online)"},
-    Rule.SHRINK: {"fr": "{n} fiches disparues, limite {limit}", "en": "{n} records gone, limit {limit}"},
-    Rule.EXPLICIT: {"fr": "{n} retraits demandés, limite {limit}", "en": "{n} deletes asked for, limit {limit}"},
-    Rule.CHANGE: {"fr": "{n} fiches changées, limite {limit}", "en": "{n} records changed, limit {limit}"},
-    Rule.REJECT: {
-        "fr": "{n} fiches en ligne refusées, limite {limit}",
-        "en": "{n} live records refused, limit {limit}",
-    },
-    Rule.GROWTH: {"fr": "{n} fiches nouvelles, limite {limit}", "en": "{n} new records, limit {limit}"},
-    Rule.RE_IDENTIFIED: {
-        "fr": "les identifiants ont changé : {n} fiches connues reviennent sous un autre",
-        "en": "the ids have changed: {n} known records come again under another",
-    },
-}
-PARTS: Mapping[Part, Text] = {
-    Part.NEW: {"fr": "les nouvelles", "en": "new records"},
-    Part.CHANGES: {"fr": "les changements", "en": "changes"},
-    Part.DELETES: {"fr": "les retraits demandés", "en": "deletes"},
-    Part.WITHDRAWALS: {"fr": "les retraits pour absence", "en": "withdrawals for absence"},
-}
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
 MAX_VALUES = 6  # different values of one rule and field that are named
@@ -57,12 +19,14 @@ SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the cur
 
 def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
     """One line: source, state, counts; and why it failed, unless the line is not ``alone``: a finding below says it."""
-    state = STATES[lang].get(report.state.value, report.state.value)
+    state = STATES[report.state][lang]
+    if report.kind is not RunKind.HARVEST:
+        state = f"{KINDS[report.kind][lang]}, {state}"
     parts = [f"{report.source} : {state}" if lang == "fr" else f"{report.source}: {state}"]
-    if report.counts.read or report.counts.missing:
-        parts.append(count_line(report.counts, lang))
+    if account := account_line(report, lang):
+        parts.append(account)
     told = next((finding for finding in report.findings if finding.message.get("en") == report.message), None)
-    parts += hold_words(report.holds, lang)
+    parts += [text[lang].rstrip(".") for text in hold_words(report)]
     if report.message and (alone or told is None):
         parts.append(told.message.get(lang, report.message) if told else report.message)
     if _unexplained(report):
@@ -78,6 +42,18 @@ def _unexplained(report: RunReport) -> bool:
     """Whether rows are refused and nothing here says why: an unchanged feed is not read again."""
     refused = report.counts.rejected or report.counts.held
     return bool(refused) and not any(finding.severity is Severity.VIOLATION for finding in report.findings)
+
+
+def account_line(report: RunReport, lang: str) -> str:
+    """What a run did with rows, or with records if it read none; empty if there is nothing to tell."""
+    counts, french = report.counts, lang == "fr"
+    if report.kind is RunKind.UNDO and report.state is RunState.SUCCEEDED:
+        many = "s" * (counts.changed > 1)
+        return f"{counts.changed} fiche{many} remise{many} comme avant" if french else f"{counts.changed} put back"
+    if report.kind is RunKind.RETIRE and report.state is RunState.SUCCEEDED:
+        many = "s" * (counts.withdrawn > 1)
+        return f"{counts.withdrawn} fiche{many} retirée{many}" if french else f"{counts.withdrawn} withdrawn"
+    return count_line(counts, lang) if counts.read or counts.missing else ""
 
 
 def count_line(counts: Counts, lang: str) -> str:
@@ -103,18 +79,6 @@ def count_line(counts: Counts, lang: str) -> str:
     ]
     parts.append(f"+{counts.new} ~{counts.changed} ={counts.unchanged}")
     return ", ".join(parts)
-
-
-def hold_words(holds: Sequence[Hold], lang: str) -> list[str]:
-    """What the guard withholds and why, a part for each rule that fired."""
-    fr = lang == "fr"
-    said = []
-    for hold in holds:
-        text = HOLDS[hold.rule]["fr" if fr else "en"].format(n=hold.figure, limit=hold.limit)
-        parts = ", ".join(PARTS[part]["fr" if fr else "en"] for part in Part if part in hold.parts)
-        withheld = f" ; en attente d'accord : {parts}" if fr else f"; withheld until approved: {parts}"
-        said.append(text + (withheld if parts else ""))
-    return said
 
 
 def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = None) -> list[str]:
@@ -144,7 +108,7 @@ def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = No
 def _group_line(group: Sequence[Finding], lang: str) -> str:
     """One line for findings of one rule and field: the first in full, then the other values, then how many more."""
     first, french = group[0], lang == "fr"
-    head = f"  {SEVERITIES[lang][first.severity]} ({sum(item.count for item in group)})"
+    head = f"  {SEVERITIES[first.severity][lang]} ({sum(item.count for item in group)})"
     field = ""
     if first.field:
         field = f" champ « {first.field} »" if french else f' field "{first.field}"'
@@ -201,6 +165,12 @@ def finding_values(finding: Finding) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "")}
 
 
+def hold_values(hold: Hold) -> dict[str, Any]:
+    """A rule of the guard that fired, as JSON values."""
+    parts = sorted(part.value for part in hold.parts)
+    return {"rule": hold.rule.value, "figure": hold.figure, "limit": hold.limit, "parts": parts}
+
+
 def run_values(report: RunReport) -> dict[str, Any]:
     """A run as JSON values."""
     return {
@@ -214,5 +184,9 @@ def run_values(report: RunReport) -> dict[str, Any]:
         "input_sha256": report.input_sha256,
         "mapping_version": report.mapping_version,
         "message": report.message,
+        "kind": report.kind.value,
+        "of": report.of,
+        "live": report.live,
+        "holds": [hold_values(hold) for hold in report.holds],
         "findings": [finding_values(finding) for finding in report.findings],
     }

@@ -1,4 +1,4 @@
-"""Commands on source files: suggest one for a feed, check one. They write nothing but what they print."""
+"""Commands on sources: suggest or check a source file, which write nothing; pause, resume or retire a source."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 import click
 
 from federation import __version__
+from federation.cli.following import carry_out
+from federation.cli.harvesting import exit_code
+from federation.cli.people import YES, confirm, known, operator, unknown
+from federation.cli.reports import run_line
 from federation.cli.shell import Shell
 from federation.errors import ConfigError
 from federation.pipeline.fetch import FetchRequest, fetch
@@ -18,7 +22,7 @@ from federation.vocabulary import load
 
 @click.group("source")
 def source_group() -> None:
-    """Source files: suggest one for a feed, or check one."""
+    """Sources: suggest a source file for a feed, check one; pause, resume or retire a source."""
 
 
 @source_group.command("suggest")
@@ -72,6 +76,59 @@ def check_source_command(shell: Shell, file: Path) -> None:
         "en": f"{file.name}: nothing wrong ({source.format}, {count} fields).",
     }
     click.echo(shell.say(text))
+
+
+@source_group.command("pause")
+@click.argument("source")
+@click.option("--reason", required=True, help="Why; operators read it.")
+@click.pass_obj
+def pause_command(shell: Shell, source: str, reason: str) -> None:
+    """Stop harvesting SOURCE until `carrefour source resume`. Its records stay online."""
+    operations = shell.platform().operations
+    known(source, lambda: operations.pause(source, reason, operator()))
+    text = {
+        "fr": f"{source} : en pause ; ses fiches restent en ligne.",
+        "en": f"{source}: paused; its records stay online.",
+    }
+    click.echo(shell.say(text))
+
+
+@source_group.command("resume")
+@click.argument("source")
+@click.pass_obj
+def resume_command(shell: Shell, source: str) -> None:
+    """Harvest SOURCE again, which was paused, or retired."""
+    operations = shell.platform().operations
+    known(source, lambda: operations.resume(source, operator()))
+    text = {
+        "fr": f"{source} : de nouveau en service.",
+        "en": f"{source}: in service again.",
+    }
+    click.echo(shell.say(text))
+
+
+@source_group.command("retire")
+@click.argument("source")
+@YES
+@click.pass_obj
+def retire_command(shell: Shell, source: str, yes: bool) -> int:
+    """Withdraw all records of SOURCE, which leaves, and harvest it no more. Their addresses answer 410.
+
+    Its source file is still needed for this; afterwards it may be removed.
+    """
+    platform = shell.platform()
+    found = known(source, lambda: platform.operations.source(source))
+    if found is None:
+        raise unknown(source)
+    platform.source(source)  # an order that nobody can carry out must not wait for ever
+    text = {
+        "fr": f"{source} : {found.live} fiches seront retirées, et leurs adresses répondront 410.",
+        "en": f"{source}: {found.live} records will be withdrawn, and their addresses answer 410.",
+    }
+    confirm(shell, yes, text)
+    report = carry_out(shell, platform, source, lambda: platform.operations.retire(source, operator()))
+    click.echo(run_line(report, shell.lang))
+    return exit_code([report])
 
 
 def _settings(shell: Shell) -> Settings:

@@ -101,6 +101,10 @@ class Operations:
         """The ids of all sources, in order."""
         return [row.id for row in self._ledger.sources.all()]
 
+    def idle(self) -> frozenset[str]:
+        """The ids of the sources that are not harvested: paused or retired."""
+        return frozenset(row.id for row in self._ledger.sources.all() if row.state in _IDLE)
+
     def runs(
         self, source: str | None = None, state: RunState | None = None, page: int = 1, size: int = 50
     ) -> tuple[list[RunReport], int]:
