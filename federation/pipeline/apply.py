@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from federation.ledger import Ledger
 from federation.ledger.records import RecordState, RecordStatus
@@ -51,6 +52,7 @@ def apply(
         chosen = [planned for planned in batch if planned.part not in withheld]
         if notes := [_noted(site, states, planned) for planned in chosen if planned.noted and not planned.retiered]:
             site.ledger.records.note(notes)
+        site.ledger.records.restrict(_restricted(chosen))
         write(site, [item for planned in chosen if (item := _item(states, planned)) is not None])
         done += len(batch)
         progress(done)
@@ -112,6 +114,12 @@ def _noted(site: Site, states: Mapping[str, RecordState], planned: Planned) -> R
         row_hash=outcome.record.row_hash,
         mapping_version=site.mapping_version,
     )
+
+
+def _restricted(chosen: Iterable[Planned]) -> dict[str, Mapping[str, Any]]:
+    """The fields that are not open data, of records whose graph stays as it is: merge sees only the others."""
+    records = (planned.outcome.record for planned in chosen if planned.noted and not planned.retiered)
+    return {record.iri: record.restricted for record in records if record is not None}
 
 
 def _item(states: Mapping[str, RecordState], planned: Planned) -> Item | None:
