@@ -55,6 +55,17 @@ class Approvals:
             given = tx.scalar(select(func.max(approval.c.given)).where(approval.c.source == source))
         return None if given is None else from_text(given)
 
+    def losses_counted_from(self, source: str, now: datetime) -> datetime | None:
+        """From when on losses of a source weigh on it: while a loss is approved they count against that ceiling, once
+        the approval has ended what fell under it is settled. None if no loss was ever approved."""
+        losses = approval.c.rule.in_([Rule.SHRINK.value, Rule.EMPTY.value])
+        query = select(approval.c.given, approval.c.until).where(approval.c.source == source, losses)
+        with self._database.read() as tx:
+            last = tx.execute(query.order_by(approval.c.given.desc(), approval.c.id.desc()).limit(1)).one_or_none()
+        if last is None:
+            return None
+        return from_text(last.until if last.until <= to_text(now) else last.given)
+
 
 class Forgotten:
     """The table ``forgotten``: hashes of (partner, key) of records that a person asked to have removed for good."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from federation.ledger.database import Database
 from federation.ledger.records import RecordState
@@ -52,7 +52,8 @@ class Revisions:
 
     def changed_after(self, source: str, run: str) -> frozenset[str]:
         """The records of a source that later runs have changed."""
-        query = select(revision.c.payload).where(revision.c.source == source, revision.c.run > run)
+        last = select(func.max(revision.c.id)).where(revision.c.run == run).scalar_subquery()  # no clock decides
+        query = select(revision.c.payload).where(revision.c.source == source, revision.c.id > last)
         with self._database.read() as tx:
             payloads = list(tx.scalars(query))
         return frozenset(each.record for payload in payloads for each in _unpacked(payload))

@@ -123,6 +123,7 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
     """What a run must know of a source before it plans. ``graphs`` gives the content of records by their IRIs."""
     approved = ledger.approvals.last(source.id)
     since = max(now - REMEMBERED, approved) if approved else now - REMEMBERED
+    settled = max(now - REMEMBERED, ledger.approvals.losses_counted_from(source.id, now) or now - REMEMBERED)
     forgotten = ledger.forgotten.all()
     partner = source.partner.slug
     return Known(
@@ -130,7 +131,7 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
         elsewhere=ledger.records.keys_elsewhere(partner, source.id),
         is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
         live=max(ledger.runs.highest_live(source.id, since), ledger.records.present(source.id)),
-        gone=ledger.records.withdrawn_since(source.id, to_text(since), Reason.ABSENT.value),
+        gone=ledger.records.withdrawn_since(source.id, to_text(settled), Reason.ABSENT.value),
         ceilings=ledger.approvals.ceilings(source.id, now),
         confirmed=confirmed,
         graphs=graphs,
@@ -159,6 +160,7 @@ def _harvest(run: _Run, asked: Asked) -> RunReport:
         report = _take(run, delivery, known)
     if report.state in _WHOLE_RUNS:
         shop.ledger.sources.note_fetch(source.id, delivery.validators, None)
+        _settle(source, shop.ledger, run.report.run)
     return report
 
 
@@ -172,9 +174,9 @@ def visit_source(source: Source, shop: Workshop) -> Delivery:
 
     Raises PartnerError, PeerError, ConfigError.
     """
-    last = shop.ledger.runs.last(source.id, _TELLING)
+    last = _settled(source, shop.ledger)
     row = shop.ledger.sources.get(source.id)
-    well = last is not None and last.state in _WHOLE_RUNS and last.mapping_version == source.version
+    well = last is not None and last.mapping_version == source.version
     validators = row.validators if well and row is not None else None
     return obtain(source, shop.settings, shop.environ, validators, shop.visitor)
 
@@ -199,6 +201,7 @@ def _replay(run: _Run, asked: Asked) -> RunReport:
 def _undo(run: _Run, asked: Asked) -> RunReport:
     """Put back what a run changed, and pause the source: else the next harvest would bring it again."""
     ledger = run.shop.ledger
+    _settle(run.source, ledger)
     count, findings = undo(run.site, run.source.id, asked.of or "")
     run.account.add("", findings)
     ledger.sources.set_state(run.source.id, "paused", f"undone: {asked.of}")
@@ -207,6 +210,7 @@ def _undo(run: _Run, asked: Asked) -> RunReport:
 
 def _retire(run: _Run, _asked: Asked) -> RunReport:
     """Withdraw all records of a source that leaves."""
+    _settle(run.source, run.shop.ledger)
     count = retire(run.site, run.shop.ledger.records.states(run.source.id).values())
     run.shop.ledger.sources.set_state(run.source.id, "retired")
     return replace(run.report, state=RunState.SUCCEEDED, counts=Counts(withdrawn=count))
@@ -222,8 +226,8 @@ _ways: Mapping[RunKind, Callable[[_Run, Asked], RunReport]] = {
 
 def _already_done(source: Source, delivery: Delivery, ledger: Ledger) -> RunReport | None:
     """The last run, if it read the same bytes with the same mapping to the end: then there is nothing to plan."""
-    last = ledger.runs.last(source.id, _TELLING)
-    if last is None or last.state not in _WHOLE_RUNS:
+    last = _settled(source, ledger)
+    if last is None:
         return None
     if delivery.unchanged:
         return last if last.mapping_version == source.version else None
@@ -232,7 +236,17 @@ def _already_done(source: Source, delivery: Delivery, ledger: Ledger) -> RunRepo
 
 
 _WHOLE_RUNS = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
-_TELLING = (*_WHOLE_RUNS, RunState.HELD, RunState.INCOMPLETE, RunState.ABANDONED)
+
+
+def _settle(source: Source, ledger: Ledger, run: str = "") -> None:
+    """Note the harvest whose list is what the store has; none while a run writes. No clock decides which it was."""
+    ledger.cursors.set_fact(f"settled/{source.id}", run)
+
+
+def _settled(source: Source, ledger: Ledger) -> RunReport | None:
+    """The harvest whose list is what the store has; None if what came after it may have changed that."""
+    last = ledger.runs.get(ledger.cursors.fact(f"settled/{source.id}") or "")
+    return last if last is not None and last.state in _WHOLE_RUNS else None
 
 
 def _open(source: Source, shop: Workshop, progress: Progress, asked: Asked) -> _Run:
@@ -265,6 +279,7 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
     """Plan over a delivery, on disk, and apply the plan; if reading breaks off, what was read may still update."""
     ledger = run.shop.ledger
     ledger.runs.note(run.report.run, input_sha256=run.report.input_sha256)
+    _settle(run.source, ledger)
     spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
     read = 0
 
@@ -293,7 +308,8 @@ def _apply(run: _Run, plan: Plan, known: Known, spool: Spool[Planned] | None) ->
     if plan.misses is not None:
         note_absences(run.site, plan.misses, known.states)
         run.whole = True
-    withdraw(run.site, [known.states[key] for key in plan.due], Reason.ABSENT)
+    gone = Reason.PARTNER if known.confirmed else Reason.ABSENT  # what a person has confirmed is no loss
+    withdraw(run.site, [known.states[key] for key in plan.due], gone)
     return replace(run.report, state=plan.state, counts=plan.counts, holds=plan.holds, message=plan.message)
 
 

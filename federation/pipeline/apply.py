@@ -50,7 +50,9 @@ def apply(
     for batch in batches:
         _leave_if_asked(site)
         chosen = [planned for planned in batch if planned.part not in withheld]
-        if notes := [_noted(site, states, planned) for planned in chosen if planned.noted and not planned.retiered]:
+        notes = [_noted(site, states, planned) for planned in chosen if planned.noted and not planned.retiered]
+        notes += _returned(site, states, batch, withheld)
+        if notes:
             site.ledger.records.note(notes)
         site.ledger.records.restrict(_restricted(chosen))
         write(site, [item for planned in chosen if (item := _item(states, planned)) is not None])
@@ -114,6 +116,22 @@ def _noted(site: Site, states: Mapping[str, RecordState], planned: Planned) -> R
         row_hash=outcome.record.row_hash,
         mapping_version=site.mapping_version,
     )
+
+
+def _returned(
+    site: Site, states: Mapping[str, RecordState], batch: Iterable[Planned], withheld: frozenset[Part]
+) -> list[RecordState]:
+    """The states of records that were missing and are back: not absent, though what they say now is withheld."""
+    if Part.CHANGES not in withheld:
+        return []
+    changed = [planned.outcome.record for planned in batch if planned.step is Step.CHANGED]
+    known = [states[record.key] for record in changed if record is not None]
+    live = RecordStatus.LIVE.value
+    return [
+        state._replace(state=live, last_run=site.run, misses=0, missing_since=None, missed_at=None)
+        for state in known
+        if state.state == RecordStatus.MISSING
+    ]
 
 
 def _restricted(chosen: Iterable[Planned]) -> dict[str, Mapping[str, Any]]:

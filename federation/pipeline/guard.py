@@ -36,6 +36,7 @@ class Figures:
     """What the guard judges of one run.
 
     ``live``: highest number of live records of the last 30 days, or since the last approval; 0 for a first run.
+    ``read``: rows; 0 also if all were refused and none is of a known record.
     ``gone``: records missing now, and withdrawn for absence in these 30 days without approval; ``explicit``: deletes
     that the feed asks for; ``rejected``: live records refused for the first time; ``matched``: new records that look
     like one that is missing.

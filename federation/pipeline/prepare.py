@@ -162,7 +162,7 @@ def _judged(
     counts = planner.counts(whole)
     figures = Figures(
         live=known.live,
-        read=counts.read if listing else max(counts.read, 1),
+        read=_telling(counts, planner) if listing else max(counts.read, 1),
         accepted=counts.accepted,
         gone=len(missing) + known.gone if whole else 0,
         explicit=planner.explicit,
@@ -180,6 +180,12 @@ def _judged(
     plan = Plan(RunState.HELD if holds else state, counts, holds, parts, misses)
     withdrawn = len(plan.due) + (0 if Part.DELETES in parts else planner.explicit) + planner.closed
     return replace(plan, counts=replace(counts, missing=len(misses or ()), withdrawn=withdrawn))
+
+
+def _telling(counts: Counts, planner: Planner) -> int:
+    """The rows read, but 0 if they were all refused and none is of a known record: such a list says nothing."""
+    refused_only = not (counts.accepted or counts.held or counts.excluded or planner.explicit or planner.closed)
+    return 0 if refused_only else counts.read
 
 
 def _matched(known: Known, counts: Counts, missing: list[str], fresh: list[Likeness]) -> int:

@@ -30,9 +30,9 @@ def likeness(record: str, page: str, content: str) -> Likeness:
     marks = {_address(page)} if page else set()
     for subject, predicate, value in from_lines(content):
         if predicate == _NAME and subject == project:
-            names.add(fold(value.rsplit('"', 1)[0]))
+            names.add(_text(value))
         elif predicate in _PLACES:
-            marks.add(fold(value.rsplit('"', 1)[0]))
+            marks.add(_text(value))
     return Likeness(frozenset(names), frozenset(marks))
 
 
@@ -43,6 +43,10 @@ def matches(new: Iterable[Likeness], missing: Iterable[Likeness]) -> int:
         for name in each.names:
             known[name] |= each.marks
     return sum(any(each.marks & known.get(name, set()) for name in each.names) for each in new)
+
+
+def _text(literal: str) -> str:
+    return fold(literal.rsplit('"', 1)[0][1:])
 
 
 def _address(page: str) -> str:

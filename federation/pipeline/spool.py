@@ -39,7 +39,10 @@ class Spool(Generic[_Item]):
     def batches(self, size: int) -> Iterator[Sequence[_Item]]:
         """Give all items in lists of ``size``. Raises EngineUnavailable."""
         self._write()
-        self._file.seek(0)
+        try:
+            self._file.seek(0)  # writes what is still in its buffer
+        except OSError as error:
+            raise self._full(error) from error
         batch: list[_Item] = []
         for item in self._items():
             batch.append(item)

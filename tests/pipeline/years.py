@@ -1,0 +1,199 @@
+"""A small instance that tests harvest for years: its clock, feeds, restarts and people are the test's; no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from consistency import check
+from made_up import BASE, VOLATILE
+
+from federation.engines.store_oxigraph import open_store
+from federation.ledger import open_ledger
+from federation.ledger.records import PRESENT, RecordState
+from federation.model import Rule, RunKind, RunReport, RunState, to_lines
+from federation.pipeline import Asked, Preview, Workshop, forget_record, harvest, known_of, preview
+from federation.pipeline.merge import Merger
+from federation.pipeline.sources import Source, load_source
+from federation.settings import Settings
+from federation.vocabulary import Vocabulary
+
+START = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+NIGHT = timedelta(days=1)
+
+Row = Mapping[str, Any]
+
+
+class SetClock:
+    """A clock that a test sets; every reading is a little later than the one before."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=7)
+        return self.now
+
+    def turn(self, by: timedelta) -> None:
+        """Let time pass; or set the clock back."""
+        self.now += by
+
+
+def row(key: str, text: str = "Un projet", **more: Any) -> Row:
+    """One project of a feed; what distinguishes it are its name and its page."""
+    return {"id": key, "url": f"https://p.example/{key}", "name": f"Projet {key}", "description": text, **more}
+
+
+def rows(count: int, text: str = "Un projet", start: int = 0) -> list[Row]:
+    """So many projects, numbered from ``start``."""
+    return [row(str(number), text) for number in range(start, start + count)]
+
+
+class Instance:
+    """An instance with sources ``s`` of partner ``p``, ``t`` of partner ``q``; open it, harvest, restart it."""
+
+    def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
+        self.folder, self.vocabulary, self.clock = folder, vocabulary, SetClock()
+        (folder / "sources").mkdir(parents=True)
+        self.settings = Settings(
+            base_url=BASE, data_dir=folder / "data", sources_dir=folder / "sources", workers=1, fetch_private=True
+        )
+        for name, partner in (("s", "p"), ("t", "q")):
+            self.map(name, partner)
+            self.feed([], name)
+        self.open()
+
+    def open(self) -> None:
+        """Open store and ledger for writing, and finish what was cut."""
+        self.store = open_store(self.settings.data_dir / "store")
+        self.ledger = open_ledger("", self.settings.data_dir / "ledger")
+        single = {item.property for item in self.vocabulary.fields.values() if not item.many and "." not in item.key}
+        self.single_valued = single
+        self.merger = Merger(self.store, self.ledger, BASE, self.clock, single)
+        self.merger.recover()
+        self.shop = Workshop(
+            self.settings, self.vocabulary, self.ledger, self.merger, self.clock, lambda _batch: None, {}
+        )
+
+    def close(self) -> None:
+        """Close it."""
+        self.merger.close()
+        self.store.close()
+        self.ledger.close()
+
+    def map(self, source: str = "s", partner: str = "p", at: str = "", extra: str = "", **fields: str) -> None:
+        """Write the file of a source; ``fields`` go beside or in place of the usual mapping."""
+        mapping = {"name": "name", "description": "description", **fields}
+        text = (
+            f'[source]\nid = "{source}"\npartner = "{partner}"\nurl = "../{source}.json"\nformat = "json"\n'
+            'licence = "https://creativecommons.org/licenses/by/4.0/"\n[records]\nid = "id"\npage = "url"\n'
+            + (f'at = "{at}"\n' if at else "")
+            + "[fields]\n"
+            + "".join(f'{term} = "{column}"\n' for term, column in mapping.items())
+        )
+        (self.settings.sources_dir / f"{source}.toml").write_text(text + extra, "utf-8")
+
+    def feed(self, items: Iterable[Row], name: str = "s") -> None:
+        """Write what a source gives from now on."""
+        self.feed_text(json.dumps(list(items)), name)
+
+    def feed_text(self, text: str, name: str = "s") -> None:
+        """Write the body that a source gives from now on."""
+        (self.folder / f"{name}.json").write_text(text, "utf-8")
+
+    def source(self, name: str = "s") -> Source:
+        """A source as its file says."""
+        return load_source(self.settings.sources_dir / f"{name}.toml", self.vocabulary)
+
+    def run(self, items: Sequence[Row] | None = None, name: str = "s", **asked: Any) -> RunReport:
+        """Harvest at once; ``items`` are the feed from now on."""
+        if items is not None:
+            self.feed(items, name)
+        return harvest(self.source(name), self.shop, lambda *_: None, Asked(**asked))
+
+    def night(self, items: Sequence[Row] | None = None, name: str = "s", **asked: Any) -> RunReport:
+        """Harvest a day later."""
+        self.clock.turn(NIGHT)
+        return self.run(items, name, **asked)
+
+    def undo(self, run: RunReport) -> RunReport:
+        """Put back what a run changed."""
+        return self.run(name=run.source, kind=RunKind.UNDO, of=run.run)
+
+    def preview(self, name: str = "s") -> Preview:
+        """Say what a harvest would do."""
+        source, now = self.source(name), self.clock()
+        known = known_of(source, self.ledger, self.merger.graphs, now)
+        return preview(source, self.settings, self.vocabulary, now, lambda *_: None, known)
+
+    def approve(self, run: RunReport, **ceilings: int) -> None:
+        """Agree to what the guard withheld, up to these figures."""
+        limits = {Rule(rule.replace("_", "-")): figure for rule, figure in ceilings.items()}
+        now = self.clock()
+        self.ledger.approvals.give(run.source, run.run, limits, "alice", now, now + timedelta(days=3))
+
+    def forget(self, key: str) -> bool:
+        """Remove a record of ``s`` for good."""
+        return forget_record(iri(key), self.shop)
+
+    def states(self, name: str = "s") -> dict[str, RecordState]:
+        """What the ledger knows of each record."""
+        return self.ledger.records.states(name)
+
+    def online(self, name: str = "s") -> set[str]:
+        """The keys of the records that are online."""
+        return {key for key, state in self.states(name).items() if state.state in PRESENT}
+
+    def graphs(self) -> dict[str, str]:
+        """The published record graphs, without what every run writes anew."""
+        reader = self.store.reader()
+        names = [each["g"][1:-1] for each in reader.select("SELECT DISTINCT ?g WHERE { GRAPH ?g { ?s ?p ?o } }")]
+        return {name: _lasting(to_lines(reader.graph(name))) for name in names}
+
+    def dump(self) -> str:
+        """The record graphs and the merged projects: all that is public but for runs, partners and sources."""
+        told = (f"<{BASE}/id/", f"<{BASE}/records/")
+        projects = [line for line in to_lines(self.store.reader().graph(None)).splitlines() if line.startswith(told)]
+        graphs = "\n".join(f"{name}\n{content}" for name, content in sorted(self.graphs().items()))
+        return graphs + "\n" + _lasting("\n".join(projects))
+
+    def everything(self) -> str:
+        """A hash of every file of the instance: whether anything at all was written."""
+        seen = hashlib.sha256()
+        for path in sorted(self.settings.data_dir.rglob("*")):
+            if path.is_file() and not path.name.endswith(("-shm", "-wal")):
+                seen.update(os.fsencode(path) + path.read_bytes())
+        return seen.hexdigest()
+
+    def told(self) -> int:
+        """The number of the last change that followers hear of."""
+        return self.ledger.changes.last_seq()
+
+    def check(self) -> None:
+        """Assert that graphs, states, change log and projects agree."""
+        check(self.store.reader(), self.ledger, self.single_valued)
+
+
+def iri(key: str, partner: str = "p") -> str:
+    """The address of a record."""
+    return f"{BASE}/records/{partner}/{key}"
+
+
+def rules(report: RunReport) -> set[Rule]:
+    """The rules of the guard that hold a run."""
+    return {hold.rule for hold in report.holds}
+
+
+def is_held(report: RunReport, *expected: Rule) -> None:
+    """Assert that a run is held by these rules, and no others."""
+    assert report.state is RunState.HELD, report
+    assert rules(report) == set(expected)
+
+
+def _lasting(content: str) -> str:
+    return "\n".join(line for line in content.splitlines() if not any(word in line for word in VOLATILE))
