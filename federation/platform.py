@@ -56,6 +56,7 @@ from federation.vocabulary import Vocabulary, load
 from federation.writer import Indexer, Writer
 
 _BASE = "base-url"  # fact: the address that all names of the instance begin with
+_POST = 60.0  # seconds from one look for letters to the next
 GONE = "fetch:gone"  # rule: the address of a feed is gone for good
 
 
@@ -271,8 +272,15 @@ class Platform:
             Worker(writer, self._ledger, shelf, pace, watcher, _now).run(stop, until_idle, due)
 
     def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:
-        """Work until ``stop``, whatever fails in between; wait while another process writes."""
+        """Work until ``stop``, whatever fails in between; wait while another process writes. Letters go out too."""
+        threading.Thread(target=self._post, args=(stop,), name="post", daemon=True).start()
         keep_working(lambda: self.work(stop, watcher), stop, watcher.said)
+
+    def _post(self, stop: threading.Event) -> None:
+        """Send letters as they come; a mail server that is down or slow keeps nothing else waiting."""
+        while not stop.wait(_POST):
+            with contextlib.suppress(EngineUnavailable):  # the ledger is busy or away: the letters stay in it
+                self.deliver()
 
     def has_worker(self) -> bool:
         """Say whether the process that writes to the instance, another one, takes orders."""

@@ -14,6 +14,7 @@ SECRET = "s3cret-" + "ne-doit-jamais-sortir"
 # Values that the code gives a meaning to: a planted row must be one that may really be there.
 _MEANINGFUL = {"state": "retired", "severity": "info", "action": "delete"}
 
+_QUALITY = {"records": 1, "lacking": {}, "same_title": 0, "title_as_description": 0}
 _PLAIN: dict[str, object] = {"counts": {}, "kind": "harvest", "holds": None, "progress": None}
 
 
@@ -40,7 +41,8 @@ def _value(column: Column[Any]) -> object:
     if column.name in {"record", "project", "home", "page", "url", "licence"}:
         return f"https://{SECRET}.example/{SECRET}"
     if isinstance(kind, JSON):
-        return {"message": {"fr": SECRET, "en": SECRET}, "where": SECRET}
+        said = {"message": {"fr": SECRET, "en": SECRET}, "where": SECRET}
+        return _QUALITY if column.table.name == "quality" else said
     if isinstance(kind, Boolean):
         return True
     if isinstance(kind, Integer | BigInteger):

@@ -34,7 +34,7 @@ PUBLIC = {"partner.name", "partner.url", "source.name", "source.licence"}
 """Columns whose values are published on purpose."""
 
 WORKING = re.compile(
-    r"^(source\.(partner|state|lang|first_run|last_run|due|full_at)|run\.(source|partner|state|started|ended|counts|kind|holds|progress)|"
+    r"^(source\.(partner|state|lang|first_run|last_run|due|full_at)|run\.(source|partner|state|started|ended|counts|kind|holds|progress|of)|"
     r"record_state\.(partner|key|source|tier|state|first_seen|last_run|pid)|body\.(path|fetched_at)|"
     r"finding\.(run|record|severity|rule)|change\.\w+|journal\.(run|state)|cursor\.\w+|identity\.\w+|claim\.\w+|meta\.\w+|quality\.\w+)$"
 )
