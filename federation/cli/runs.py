@@ -17,7 +17,7 @@ from federation.cli.harvesting import exit_code
 from federation.cli.people import YES, confirm, operator, unknown
 from federation.cli.reports import account_line, finding_lines, finding_values, run_line, run_values
 from federation.cli.shell import Shell
-from federation.errors import ConfigError
+from federation.errors import ConfigError, DataFolderBusy
 from federation.ledger.operations import APPROVED_FOR, RunSheet
 from federation.ledger.records import RecordState
 from federation.model import Part, Rule, RunReport
@@ -247,6 +247,7 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
     It goes from the public graph, the search index and the ledger, with its earlier versions and what was found about
     it, and so do the stored bytes of its source: none of its earlier runs can be replayed. Only a hash stays, so that
     no harvest, replay or undo brings it back. Its address answers 410. Ask the partner to remove it from the feed too.
+    While `carrefour serve` or `carrefour worker` writes to the instance, it must be ended first.
     """
     platform = shell.platform()
     state = platform.operations.record(record)
@@ -263,8 +264,14 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
         f"the stored bytes of the source {state.source} (its past runs can no longer be replayed).",
     }
     confirm(shell, yes, text)
-    with platform.writing() as writer:
-        writer.forget(record)
+    try:
+        with platform.writing() as writer:
+            writer.forget(record)
+    except DataFolderBusy as error:  # no order is left for this: it would keep the name that is to go
+        raise DataFolderBusy(
+            f"{error} Nothing was removed: end `carrefour serve` or `carrefour worker` first.",
+            f"{error.text['fr']} Rien n'a été retiré : terminez d'abord `carrefour serve` ou `carrefour worker`.",
+        ) from error
     platform.operations.note_forgotten(state.source, operator())
     done = {
         "fr": "C'est fait : il n'en reste qu'une empreinte, et son adresse répond 410.",

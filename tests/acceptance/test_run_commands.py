@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import BASE, GARDENS, Result, carrefour, export, make_instance
+from running import BASE, GARDENS, Result, carrefour, export, make_instance, own_process
+from test_command_line import Served
 
 from federation.platform import open_platform
 from federation.settings import load_settings
@@ -231,6 +233,39 @@ def test_runs_are_listed_newest_first(gardens: Path) -> None:
     text = carrefour(gardens, "runs", "--limit", "1")
     assert (listed[0]["run"] in text.said, listed[1]["run"] in text.said) == (True, False)
     assert carrefour(gardens, "runs", "verger").code == 2
+
+
+def test_orders_on_runs_are_left_to_a_server_that_writes(tmp_path: Path) -> None:
+    """Approve, undo, replay and retire end as if done here; to forget is refused, and nothing is removed."""
+    manual = GARDENS.replace('format = "csv"', 'format = "csv"\nschedule = "manual"')
+    folder = make_instance(tmp_path / "i", {"jardins": manual}, {"jardins.csv": feed()})
+    harvest(folder)
+    before = data(folder)
+    harvest(folder, feed(range(1, 6)))
+    held = latest(folder)["run"]
+    server = Served(folder)
+    try:
+        approved = own_process(folder, "run", "approve", held, "--absent-now", "--yes")
+        after = online(folder)
+        applied = latest(folder)["run"]
+        undone = own_process(folder, "run", "undo", applied)
+        restored = data(folder)
+        replayed = own_process(folder, "run", "replay", applied)
+        forgotten = own_process(folder, "forget", f"{BASE}/records/jardins/1", "--yes")
+        retired = own_process(folder, "source", "retire", "jardins", "--yes")
+        code, errors = server.end(signal.SIGTERM)
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.communicate()
+
+    assert "lui sont laissés" in approved.err
+    assert (approved.code, undone.code, replayed.code, retired.code) == (0, 0, 0, 0)
+    assert after == {"1", "2", "3", "4", "5"}
+    assert restored == before
+    assert (forgotten.code, "Rien n'a été retiré" in forgotten.err) == (75, True)
+    assert online(folder) == set()
+    assert (code, "Traceback" in errors) == (0, False)
 
 
 # -- records and sources that leave ---------------------------------------------------------------------------------
