@@ -258,8 +258,8 @@ def account(counts: Counts) -> Text:
 
 _HOLDS: Mapping[str, tuple[str, str]] = {
     "empty": (
-        "liste vide alors que {figure} fiches étaient en ligne, limite {limit}",
-        "an empty list while {figure} records were online, limit {limit}",
+        "liste vide alors que {figure} fiches étaient en ligne",
+        "an empty list while {figure} records were online",
     ),
     "shrink": ("{figure} fiches absentes sur {live}, limite {limit}", "{figure} of {live} gone, limit {limit}"),
     "explicit": (

@@ -19,12 +19,7 @@ SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the cur
 
 def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
     """One line: source, state, counts; and why it failed, unless the line is not ``alone``: a finding below says it."""
-    state = STATES[report.state][lang]
-    if report.kind is not RunKind.HARVEST:
-        state = f"{KINDS[report.kind][lang]}, {state}"
-    parts = [f"{report.source} : {state}" if lang == "fr" else f"{report.source}: {state}"]
-    if account := account_line(report, lang):
-        parts.append(account)
+    parts = [opening(report, lang)]
     told = next((finding for finding in report.findings if finding.message.get("en") == report.message), None)
     parts += [text[lang].rstrip(".") for text in hold_words(report)]
     if report.message and (alone or told is None):
@@ -36,6 +31,17 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
     if report.state is RunState.FAILED:
         parts.append("ce qui est en ligne y reste" if lang == "fr" else "what is online stays")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)
+
+
+def opening(report: RunReport, lang: str) -> str:
+    """The beginning of what is said of a run: source, kind, state, counts."""
+    french = lang == "fr"
+    state = STATES[report.state][lang]
+    if report.kind is not RunKind.HARVEST:
+        state = f"{KINDS[report.kind][lang]}, {state}"
+    named = f"{report.source} : {state}" if french else f"{report.source}: {state}"
+    account = account_line(report, lang)
+    return f"{named}{' ; ' if french else '; '}{account}" if account else named
 
 
 def _unexplained(report: RunReport) -> bool:

@@ -15,7 +15,7 @@ from federation.catalogue.reports import account, hold_words
 from federation.cli.following import carry_out
 from federation.cli.harvesting import exit_code
 from federation.cli.people import YES, confirm, operator, unknown
-from federation.cli.reports import account_line, finding_lines, finding_values, run_line, run_values
+from federation.cli.reports import account_line, finding_lines, finding_values, opening, run_line, run_values
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, DataFolderBusy
 from federation.ledger.operations import APPROVED_FOR, RunSheet
@@ -76,7 +76,8 @@ def show_command(shell: Shell, run: str, as_json: bool) -> None:
     platform = shell.platform()
     sheet = _sheet(platform, run)
     findings = list(platform.ledger.findings(run))
-    total, waiting = _waiting(platform, sheet.report)
+    waits = run in {each.run for each in platform.operations.held()}
+    total, waiting = _waiting(platform, sheet.report) if waits else (0, [])
     if as_json:
         value = {
             **_values(sheet.report),
@@ -91,7 +92,7 @@ def show_command(shell: Shell, run: str, as_json: bool) -> None:
         }
         click.echo(json.dumps(value, ensure_ascii=False, indent=2))
         return
-    for line in (*_sheet_lines(shell, sheet), *finding_lines(findings, shell.lang)):
+    for line in (*_sheet_lines(shell, sheet, waits), *finding_lines(findings, shell.lang)):
         click.echo(line)
     for line in _waiting_lines(shell, total, waiting):
         click.echo(line)
@@ -105,9 +106,8 @@ def _sheet(platform: Platform, run: str) -> RunSheet:
 
 
 def _waiting(platform: Platform, report: RunReport) -> tuple[int, list[RecordState]]:
-    """The records whose withdrawal waits, if it is this run that holds it."""
-    holds = any(_WITHDRAWING & hold.parts for hold in report.holds)
-    if not holds or report.run not in {each.run for each in platform.operations.held()}:
+    """The records whose withdrawal a held run withholds."""
+    if not any(_WITHDRAWING & hold.parts for hold in report.holds):
         return 0, []
     return platform.operations.waiting_of(report.source, MOST)
 
@@ -116,18 +116,18 @@ def _waiting_values(state: RecordState) -> dict[str, Any]:
     return {"record": state.record, "key": state.key, "missing_since": state.missing_since, "misses": state.misses}
 
 
-def _sheet_lines(shell: Shell, sheet: RunSheet) -> Iterator[str]:
+def _sheet_lines(shell: Shell, sheet: RunSheet, waits: bool) -> Iterator[str]:
     report, french = sheet.report, shell.lang == "fr"
     asked = "" if sheet.by is None else f", {'demandée par' if french else 'asked for by'} {sheet.by}"
     about = "" if report.of is None else f" → {report.of}"
     ended = "…" if report.ended is None else f"{report.ended:%Y-%m-%d %H:%M}"
     yield f"{report.run}{about}  {report.started:%Y-%m-%d %H:%M} – {ended} UTC{asked}"
-    yield run_line(report, shell.lang)
+    yield opening(report, shell.lang)
     if report.counts.read:
         yield shell.say(account(report.counts))
     for text in hold_words(report):
         yield f"  {'Retenu' if french else 'Held'}{' :' if french else ':'} {shell.say(text)}"
-    if report.holds and not sheet.approvals:
+    if waits:
         yield f"  → carrefour run approve {report.run}"
     for given in sheet.approvals:
         until = f"{given.until:%Y-%m-%d %H:%M}"
@@ -245,9 +245,10 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
     """Remove a record for good, because a person asked for it: RECORD_IRI is its address (…/records/PARTNER/KEY).
 
     It goes from the public graph, the search index and the ledger, with its earlier versions and what was found about
-    it, and so do the stored bytes of its source: none of its earlier runs can be replayed. Only a hash stays, so that
+    it, and so do the stored bytes of its source: none of its earlier runs can be replayed. A hash stays, so that
     no harvest, replay or undo brings it back. Its address answers 410. Ask the partner to remove it from the feed too.
-    While `carrefour serve` or `carrefour worker` writes to the instance, it must be ended first.
+    While `carrefour serve` or `carrefour worker` writes to the instance, it must be ended first. The files of the store
+    keep erased bytes, which nobody can ask for, until `carrefour rebuild`; its earlier checkpoints, until replaced.
     """
     platform = shell.platform()
     state = platform.operations.record(record)
@@ -274,7 +275,9 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
         ) from error
     platform.operations.note_forgotten(state.source, operator())
     done = {
-        "fr": "C'est fait : il n'en reste qu'une empreinte, et son adresse répond 410.",
-        "en": "Done: only a hash of it stays, and its address answers 410.",
+        "fr": "C'est fait : son adresse répond 410, et rien ne la ramènera. Les fichiers du magasin en gardent des octets "
+        "effacés, que personne ne peut demander : `carrefour rebuild` les refait sans elle.",
+        "en": "Done: its address answers 410, and nothing brings it back. The files of the store keep erased bytes of "
+        "it, which nobody can ask for: `carrefour rebuild` makes them again without it.",
     }
     click.echo(shell.say(done))
