@@ -275,8 +275,8 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
         ) from error
     platform.operations.note_forgotten(state.source, operator())
     done = {
-        "fr": "C'est fait : son adresse répond 410, et rien ne la ramènera. Les fichiers du magasin en gardent des octets "
-        "effacés, que personne ne peut demander : `carrefour rebuild` les refait sans elle.",
+        "fr": "C'est fait : son adresse répond 410, et rien ne la ramènera. Les fichiers du magasin en gardent des "
+        "octets effacés, que personne ne peut demander : `carrefour rebuild` les refait sans elle.",
         "en": "Done: its address answers 410, and nothing brings it back. The files of the store keep erased bytes of "
         "it, which nobody can ask for: `carrefour rebuild` makes them again without it.",
     }
