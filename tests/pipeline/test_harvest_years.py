@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,6 @@ from years import NIGHT, Instance, iri, is_held, row, rows, rules
 from federation.errors import DataFolderBusy, EngineUnavailable
 from federation.ledger.records import RecordStatus
 from federation.model import Reason, Rule, RunKind, RunState
-from federation.pipeline import spool
 from federation.vocabulary import Vocabulary, load
 
 
@@ -235,7 +235,7 @@ def test_a_full_disk_for_the_plan_changes_nothing(here: Instance, monkeypatch: p
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(spool.pickle, "dump", full)
+        patched.setattr(pickle, "dump", full)
         with pytest.raises(EngineUnavailable, match="Nothing was changed"):
             here.night(rows(12, "Autre texte"))
     assert here.dump() == before

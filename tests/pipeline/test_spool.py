@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from federation.errors import EngineUnavailable
-from federation.pipeline import spool
 from federation.pipeline.spool import Spool
 
 
@@ -43,7 +44,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(spool.pickle, "dump", full)
+    monkeypatch.setattr(pickle, "dump", full)
     with pytest.raises(EngineUnavailable, match="Nothing was changed") as raised:
         kept.put(1)
     kept.close()
@@ -54,7 +55,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_disk_that_is_full_when_the_plan_is_flushed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Buffered bytes reach the disk late: that failure, too, is one of the plan and not of the program."""
-    monkeypatch.setattr(spool.tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", 4096))  # noqa: SIM115
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", 4096))  # noqa: SIM115
     kept: Spool[str] = Spool(tmp_path, at_once=100)
     kept.put("little, so that it is still in a buffer")
     with pytest.raises(EngineUnavailable):

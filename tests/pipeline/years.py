@@ -57,9 +57,11 @@ def rows(count: int, text: str = "Un projet", start: int = 0) -> list[Row]:
 class Instance:
     """An instance with sources ``s`` of partner ``p``, ``t`` of partner ``q``; open it, harvest, restart it."""
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
+    def __init__(self, folder: Path, vocabulary: Vocabulary, days: int = 0) -> None:
+        """Open it, so many days after the start."""
         self.folder, self.vocabulary, self.clock = folder, vocabulary, SetClock()
-        (folder / "sources").mkdir(parents=True)
+        self.clock.turn(days * NIGHT)
+        (folder / "sources").mkdir(parents=True, exist_ok=True)
         self.settings = Settings(
             base_url=BASE, data_dir=folder / "data", sources_dir=folder / "sources", workers=1, fetch_private=True
         )
