@@ -42,8 +42,8 @@ class Partner:
     def moves(self) -> None:
         """Let a day pass at the partner's."""
         chance = self.chance
-        for key in chance.sample(range(KEYS + 6), 3):
-            self.texts[str(key)] = self.texts.get(str(key), 0) + 1
+        for number in chance.sample(range(KEYS + 6), 3):
+            self.texts[str(number)] = self.texts.get(str(number), 0) + 1
         for key in chance.sample(sorted(self.texts), min(len(self.texts), chance.choice((0, 1, 2)))):
             del self.texts[key]
         self.fault = chance.choice(("", "", "", "", "", "empty", "short", "other", "ids", "nameless", "broken"))
