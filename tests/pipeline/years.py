@@ -60,7 +60,7 @@ class Instance:
     def __init__(self, folder: Path, vocabulary: Vocabulary, days: int = 0) -> None:
         """Open it, so many days after the start."""
         self.folder, self.vocabulary, self.clock = folder, vocabulary, SetClock()
-        self.clock.turn(days * NIGHT)
+        self.clock.turn(days * (NIGHT + timedelta(minutes=1)))  # no night is just seven days from another
         (folder / "sources").mkdir(parents=True, exist_ok=True)
         self.settings = Settings(
             base_url=BASE, data_dir=folder / "data", sources_dir=folder / "sources", workers=1, fetch_private=True
