@@ -128,14 +128,17 @@ def worker_command(shell: Shell) -> None:
     """
     platform = shell.platform()
     zone_named(platform.settings.timezone)
-    signal.signal(signal.SIGTERM, _as_interrupted)
+    stop = threading.Event()
+    # not raised in the middle of whatever runs, where it can be lost; set by a thread, for a handler that runs while
+    # the main thread waits for the event may find it locked
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.set).start())
     text = {
         "fr": "Moissonne ce qui est demandé et ce dont c'est l'heure (Ctrl+C pour arrêter).",
         "en": "Harvests what is asked for and what is due (Ctrl+C to stop).",
     }
     click.echo(shell.say(text))
     with contextlib.suppress(KeyboardInterrupt):
-        platform.keep_working(threading.Event(), _watcher(shell))
+        platform.keep_working(stop, _watcher(shell))
 
 
 def _watcher(shell: Shell) -> Watcher:
