@@ -185,7 +185,8 @@ class Platform:
 
     def _run_ended(self, report: RunReport, source: Source) -> None:
         """What follows from a run for people: how good the feed is, and whom to write to."""
-        if report.state in {RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.HELD, RunState.INCOMPLETE}:
+        told = report.state in {RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.HELD, RunState.INCOMPLETE}
+        if told and (report.counts.new or report.counts.changed or report.counts.withdrawn):  # else it is what it was
             self.assess_quality(source, report.run)
         self.tell(report, source, any(finding.rule == GONE for finding in report.findings))
 
