@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -237,11 +237,11 @@ class Platform:
             indexer.catch_up(self._ledger, self.reader)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Writer]:
+    def writing(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Writer]:
         """Open the instance for writing; what a crash left open is finished first.
 
         Raises DataFolderBusy (another process writes there, or this one already), EngineUnavailable (unwritable, disk
-        full).
+        full). ``stop`` is asked between two batches whether to leave a run for the next start.
         """
         with (
             one_at_a_time(self._writing),
@@ -257,7 +257,14 @@ class Platform:
             merger.describe_vocabulary(self.vocabulary.version, self.vocabulary.statements())
             indexer.catch_up(self._ledger, self.reader)
             shop = Workshop(
-                self.settings, self.vocabulary, self._ledger, merger, _now, indexer.follow, visitor=self.visitor
+                self.settings,
+                self.vocabulary,
+                self._ledger,
+                merger,
+                _now,
+                indexer.follow,
+                stop=stop,
+                visitor=self.visitor,
             )
             with contextlib.closing(merger):
                 yield Writer(shop, indexer, self.reader, self.source, self._run_ended)
@@ -269,7 +276,7 @@ class Platform:
         """
         pace = Pace(zone_named(self.settings.timezone), self.settings.fetch_threads)
         shelf = SourceShelf(self.settings.sources_dir, self.vocabulary)
-        with self.writing() as writer:
+        with self.writing(stop.is_set) as writer:
             Worker(writer, self._ledger, shelf, pace, watcher, _now).run(stop, until_idle, due)
 
     def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:

@@ -361,7 +361,8 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path, kibibytes: int) -
     result = own_process(folder, "harvest", lang="en", first=lambda: _no_file_over(kibibytes * 1024))
 
     assert result.code == 4
-    assert "free some space" in result.err.lower()
+    assert "is full" in result.err
+    assert "Free some space" in result.err
     assert set(before.splitlines()) <= set(export(folder).splitlines())
     again = carrefour(folder, "harvest")
     assert again.code == 0, again.said

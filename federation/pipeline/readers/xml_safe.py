@@ -11,13 +11,13 @@ from typing import Any
 
 from lxml import etree
 
+from federation.pipeline import safe_xml
 from federation.pipeline.readers.reading import ReadOptions, UnreadableFeed
 from federation.pipeline.readers.text import kind_of, known_codec, not_what_was_promised
 
 _PROLOG = 64 * 1024
 """Bytes in which a document type stands, if there is one; entities declared further on are found after parsing."""
 
-_ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _LOCATION = re.compile(r",? line \d+, column \d+.*$")
 
 
@@ -31,20 +31,9 @@ def parse_xml(body: bytes, options: ReadOptions, expected: str) -> etree._Elemen
         raise not_what_was_promised(kind, expected)
     if b"<" not in body[:2048].replace(b"\x00", b""):
         raise not_xml(expected)
-    if _ENTITY.search(body[:_PROLOG].replace(b"\x00", b"")):
+    if safe_xml.declares_entities(body[:_PROLOG]):
         raise _entities()
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=False,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        recover=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding=known_codec(options.encoding) if options.encoding else None,
-    )
+    parser = safe_xml.parser(known_codec(options.encoding) if options.encoding else None)
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:

@@ -10,12 +10,12 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from lxml import etree
 
+from federation.pipeline import safe_xml
 from federation.pipeline.fetch.inflate import inflate
 from federation.pipeline.fetch.received import Fetched
 
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s=;,]+\s*=\s*(?:\"[^\"]*\"|[^\s\";,]*))*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?![^\s;,]))", re.IGNORECASE)
-_ENTITY = b"<!ENTITY"
 _NOWHERE = object()
 
 
@@ -77,11 +77,10 @@ def parsed_xml(body: bytes, limit: int, where: str) -> etree._Element | None:
     """
     if body[:2] == b"\x1f\x8b":
         body = b"".join(inflate(iter([body]), "gzip", limit, where))
-    if _ENTITY in body.replace(b"\x00", b"").upper():
+    if safe_xml.declares_entities(body):
         return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
     try:
-        return etree.fromstring(body, parser)
+        return etree.fromstring(body, safe_xml.parser())
     except (etree.XMLSyntaxError, ValueError):
         return None
 
