@@ -15,7 +15,7 @@ def declares_entities(body: bytes) -> bool:
 
 
 def parser(encoding: str | None = None) -> etree.XMLParser:
-    """A parser that resolves no entity, loads no DTD and nothing from the network. ``encoding`` overrules the body's."""
+    """A parser that resolves no entity, loads no DTD, reaches no network; ``encoding`` overrules the body's."""
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,

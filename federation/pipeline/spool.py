@@ -74,8 +74,8 @@ class Spool(Generic[_Item]):
     def _full(self, error: OSError) -> EngineUnavailable:
         why = os_reason(error)
         return EngineUnavailable(
-            f"The plan of a run cannot be kept in {self._folder}: the disk is full or cannot be written to ({why['en']}). "
-            "Nothing was changed. Free some space there and start again.",
+            f"The plan of a run cannot be kept in {self._folder}: the disk is full or cannot be written to "
+            f"({why['en']}). Nothing was changed. Free some space there and start again.",
             f"Le plan d'une moisson ne peut pas être gardé dans {self._folder} : le disque est plein ou n'accepte pas "
             f"d'écriture ({why['fr']}). Rien n'a changé. Faites-y de la place et recommencez.",
         )
