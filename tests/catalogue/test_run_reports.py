@@ -48,8 +48,9 @@ def said(rule: str, value: str | None, term: str | None, **more: object) -> Find
     return replace(finding, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.fault(46)
 def test_ten_thousand_findings_are_a_few_causes() -> None:
-    """Fault 46: 10,000 findings are grouped by rule and column, with a few examples and the number of the others."""
+    """10,000 findings are grouped by rule and column, with a few examples and the number of the others."""
     findings = (
         said("date-unreadable", f"3{n}/02", "startDate", where=f"ligne {n}", field="Début" if n % 2 else "Fin")
         for n in range(10_000)
@@ -215,8 +216,9 @@ def test_what_may_be_shown_has_a_fingerprint() -> None:
 # -- table ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(46)
 def test_the_table_is_whole_and_streamed() -> None:
-    """Fault 46: 10,000 findings are 10,000 rows, in pieces, readable as CSV, with a byte order mark."""
+    """10,000 findings are 10,000 rows, in pieces, readable as CSV, with a byte order mark."""
     findings = (said("date-unreadable", f"le {n}, « x »;\n", "startDate", where=f"ligne {n}") for n in range(10_000))
 
     pieces = list(table(findings, "fr"))

@@ -84,10 +84,11 @@ def test_a_fault_of_a_source_file_is_told_with_its_line(
     assert "« name »" in error
 
 
+@pytest.mark.fault(10)
 def test_a_private_address_is_refused(
     server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Fault 10: unless the instance allows it."""
+    """Unless the instance allows it."""
     monkeypatch.chdir(tmp_path)
 
     code, out, error = run(capsys, monkeypatch, "source", "suggest", server)

@@ -399,8 +399,9 @@ def test_statuses_are_told_in_plain_words(server: LyingServer, status: str, kind
     assert error.retry_after == ("30" if kind is FetchFailed else None)
 
 
+@pytest.mark.fault(11)
 def test_an_address_that_is_gone_has_its_own_word(server: LyingServer) -> None:
-    """Fault 11: 410 is told apart, as its source is to be paused."""
+    """410 is told apart, as its source is to be paused."""
     server.answers["/feed"] = http(b"<html>", status="410 Gone")
 
     with failure(Fault.GONE) as caught:

@@ -1,4 +1,4 @@
-"""What a source's feeds may do to an instance in years: the faults of the harvesting design, section 11, by number."""
+"""What a source's feeds may do to an instance in years: empty lists, leaks, new ids, clocks, undoing, people."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def here(tmp_path: Path, vocabulary: Vocabulary) -> Iterator[Instance]:
     instance.close()
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize("body", ['{"data": []}', '{"data": null}', '{"data": {}}', "{}", '{"items": []}', "[]", ""])
 def test_an_empty_list_removes_nothing(here: Instance, body: str) -> None:
-    """Fault 7: 200 and nothing in it is held or failed, nothing is marked missing, the next good night is as ever."""
+    """200 and nothing in it is held or failed, nothing is marked missing, the next good night is as ever."""
     good = json.dumps({"data": rows(10)})
     here.map(at="data")
     here.feed_text(good)
@@ -54,19 +55,22 @@ def test_an_empty_list_removes_nothing(here: Instance, body: str) -> None:
     assert here.night().counts.unchanged == 10
 
 
+@pytest.mark.fault(7)
 def test_an_empty_list_is_held_by_name(here: Instance) -> None:
-    """Fault 7: an empty array falls on the rule `empty`."""
+    """An empty array falls on the rule `empty`."""
     here.run(rows(3))
     is_held(here.night([]), Rule.EMPTY)
 
 
+@pytest.mark.fault(7)
 def test_a_first_list_that_is_empty_fails(here: Instance) -> None:
-    """Fault 7: there is nothing to hold, but nothing to rejoice at."""
+    """There is nothing to hold, but nothing to rejoice at."""
     assert here.run([]).state is RunState.FAILED
 
 
+@pytest.mark.fault(7)
 def test_an_empty_list_that_a_person_confirms_empties_the_source(here: Instance) -> None:
-    """Fault 7: approved and confirmed, everything is withdrawn at once, and an empty list is no news after that."""
+    """Approved and confirmed, everything is withdrawn at once, and an empty list is no news after that."""
     here.run(rows(10))
     here.approve(here.night([]), empty=10, shrink=10)
 
@@ -78,8 +82,9 @@ def test_an_empty_list_that_a_person_confirms_empties_the_source(here: Instance)
     assert here.night().state is not RunState.HELD
 
 
+@pytest.mark.fault(16)
 def test_a_list_ten_times_shorter_withdraws_nothing(here: Instance) -> None:
-    """Fault 16: a tenth of the list, for ten nights: held each night, and all records stay online."""
+    """A tenth of the list, for ten nights: held each night, and all records stay online."""
     here.run(rows(100))
     for _ in range(10):
         is_held(here.night(rows(10)), Rule.SHRINK)
@@ -87,8 +92,9 @@ def test_a_list_ten_times_shorter_withdraws_nothing(here: Instance) -> None:
     assert here.night(rows(100)).state is RunState.SUCCEEDED
 
 
+@pytest.mark.fault(16)
 def test_a_list_ten_times_longer_adds_nothing(here: Instance) -> None:
-    """Fault 16: new records are withheld, changed ones come in all the same."""
+    """New records are withheld, changed ones come in all the same."""
     here.run(rows(40))
     grown = here.night([row("0", "Autre texte"), *rows(399, start=1)])
     is_held(grown, Rule.GROWTH)
@@ -96,8 +102,9 @@ def test_a_list_ten_times_longer_adds_nothing(here: Instance) -> None:
     assert any("Autre texte" in content for content in here.graphs().values())
 
 
+@pytest.mark.fault(16)
 def test_a_slow_leak_is_seen(here: Instance) -> None:
-    """Fault 16: 15 % less every night is held from the second night on; no night alone would be."""
+    """15 % less every night is held from the second night on; no night alone would be."""
     left = 100
     here.run(rows(left))
     states = []
@@ -109,8 +116,9 @@ def test_a_slow_leak_is_seen(here: Instance) -> None:
     assert len(here.online()) == 100
 
 
+@pytest.mark.fault(16)
 def test_a_leak_that_waits_for_each_withdrawal_is_seen(here: Instance) -> None:
-    """Fault 16: a few each ten days, so that those before are withdrawn already, are counted together."""
+    """A few each ten days, so that those before are withdrawn already, are counted together."""
     here.run(rows(100))
     held = []
     for lost in (9, 18, 27):
@@ -121,8 +129,9 @@ def test_a_leak_that_waits_for_each_withdrawal_is_seen(here: Instance) -> None:
     assert len(here.online()) == 82
 
 
+@pytest.mark.fault(17)
 def test_new_ids_for_the_same_projects_are_held_whole(here: Instance) -> None:
-    """Fault 17: nothing is written and nothing is missing; the rule explains all the others."""
+    """Nothing is written and nothing is missing; the rule explains all the others."""
     here.run(rows(30))
     before = here.dump()
     renamed = here.night([{**each, "id": f"n{each['id']}"} for each in rows(30)])
@@ -132,8 +141,9 @@ def test_new_ids_for_the_same_projects_are_held_whole(here: Instance) -> None:
     assert here.night(rows(30)).counts.unchanged == 30
 
 
+@pytest.mark.fault(18, 19)
 def test_a_live_record_keeps_its_last_good_version(here: Instance) -> None:
-    """Faults 18 and 19: without its id, without its name, and twice in the list: what was online stays as it was."""
+    """Without its id, without its name, and twice in the list: what was online stays as it was."""
     here.run(rows(10))
     before = here.dump()
 
@@ -153,15 +163,17 @@ def test_a_live_record_keeps_its_last_good_version(here: Instance) -> None:
     assert here.dump() == before
 
 
+@pytest.mark.fault(18)
 def test_one_id_for_all_rows_keeps_what_is_online(here: Instance) -> None:
-    """Fault 18: an id that never varies takes nothing away and adds nothing."""
+    """An id that never varies takes nothing away and adds nothing."""
     here.run(rows(20))
     here.night([{**each, "id": "7"} for each in rows(20)])
     assert here.online() == {str(number) for number in range(20)}
 
 
+@pytest.mark.fault(19)
 def test_a_whole_feed_refused_is_held_back(here: Instance) -> None:
-    """Fault 19: all of a source's records invalid: the last good versions stay online, and the run says so."""
+    """All of a source's records invalid: the last good versions stay online, and the run says so."""
     here.run(rows(20))
     before = here.dump()
     refused = here.night([{**each, "name": ""} for each in rows(20)])
@@ -175,8 +187,9 @@ def test_a_whole_feed_refused_is_held_back(here: Instance) -> None:
     assert {state.state for state in here.states().values()} == {RecordStatus.LIVE}
 
 
+@pytest.mark.fault(20)
 def test_a_wrong_mapping_is_held(here: Instance) -> None:
-    """Fault 20: an edit that changes every record waits for a person; mended, nothing has happened."""
+    """An edit that changes every record waits for a person; mended, nothing has happened."""
     here.run(rows(20))
     before = here.dump()
     here.map(name="url")
@@ -187,8 +200,9 @@ def test_a_wrong_mapping_is_held(here: Instance) -> None:
     assert (mended.state, mended.counts.changed) == (RunState.SUCCEEDED, 0)
 
 
+@pytest.mark.fault(26)
 def test_several_places_of_a_record_are_one_record_in_any_order(here: Instance) -> None:
-    """Fault 26: rows of one id are joined; permuted rows change nothing; a conflicting field is a finding."""
+    """Rows of one id are joined; permuted rows change nothing; a conflicting field is a finding."""
     here.map(extra='location.postalCode = "cp"\n'.replace("postalCode", "address.postalCode"))
     path = here.settings.sources_dir / "s.toml"
     path.write_text(path.read_text("utf-8").replace("[records]\n", '[records]\nrepeat = ["location"]\n'), "utf-8")
@@ -207,8 +221,9 @@ def test_several_places_of_a_record_are_one_record_in_any_order(here: Instance) 
     assert "Autre" not in here.graphs()[iri("3")]
 
 
+@pytest.mark.fault(27)
 def test_order_keys_and_spaces_change_nothing(here: Instance) -> None:
-    """Fault 27: the same values in other bytes, and a counter that nobody maps: nothing is written or announced."""
+    """The same values in other bytes, and a counter that nobody maps: nothing is written or announced."""
     here.run(rows(10))
     before, told = here.dump(), here.told()
     shuffled = [dict(sorted({**each, "views": number}.items())) for number, each in enumerate(reversed(rows(10)))]
@@ -218,16 +233,18 @@ def test_order_keys_and_spaces_change_nothing(here: Instance) -> None:
     assert (here.dump(), here.told()) == (before, told)
 
 
+@pytest.mark.fault(28)
 def test_a_row_marked_not_to_publish_is_left_out(here: Instance) -> None:
-    """Fault 28: it is excluded and counted, and what others say of it is only a link."""
+    """It is excluded and counted, and what others say of it is only a link."""
     here.map(extra='[except]\n"brouillon" = true\n')
     report = here.run([row("1", brouillon=False), row("2", brouillon=True)])
     assert (report.counts.accepted, report.counts.excluded) == (1, 1)
     assert here.online() == {"1"}
 
 
+@pytest.mark.fault(35)
 def test_a_full_disk_for_the_plan_changes_nothing(here: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fault 35: what cannot be planned whole is not begun; after a restart the same feed comes in."""
+    """What cannot be planned whole is not begun; after a restart the same feed comes in."""
     here.run(rows(10))
     before = here.dump()
 
@@ -245,8 +262,9 @@ def test_a_full_disk_for_the_plan_changes_nothing(here: Instance, monkeypatch: p
     assert here.run(rows(12, "Un projet")).counts.new == 2
 
 
+@pytest.mark.fault(36)
 def test_two_runs_of_one_source_exclude_each_other(here: Instance) -> None:
-    """Fault 36: the second one is told who is at it; another source may run; after the end both may."""
+    """The second one is told who is at it; another source may run; after the end both may."""
     here.run(rows(2))
     busy = here.ledger.runs.start("s", "p", here.clock(), 1234)
     with pytest.raises(DataFolderBusy, match="1234"):
@@ -258,8 +276,9 @@ def test_two_runs_of_one_source_exclude_each_other(here: Instance) -> None:
     assert here.night().state is RunState.UNCHANGED or here.online()
 
 
+@pytest.mark.fault(38)
 def test_a_clock_a_day_off_withdraws_nothing_early(here: Instance) -> None:
-    """Fault 38: a clock a day ahead, then right, then a day behind, never makes seven days of three."""
+    """A clock a day ahead, then right, then a day behind, never makes seven days of three."""
     here.run(rows(10))
     for turn in (NIGHT, NIGHT, -2 * NIGHT, NIGHT, -NIGHT):
         here.clock.turn(turn)
@@ -270,8 +289,9 @@ def test_a_clock_a_day_off_withdraws_nothing_early(here: Instance) -> None:
     assert len(here.online()) == 9
 
 
+@pytest.mark.fault(38)
 def test_a_clock_set_back_does_not_hide_a_change(here: Instance) -> None:
-    """Fault 38: the run before is the one that ran before, whatever the clock said then."""
+    """The run before is the one that ran before, whatever the clock said then."""
     here.clock.turn(NIGHT)
     here.run(rows(5))
     here.clock.turn(-NIGHT)
@@ -280,8 +300,9 @@ def test_a_clock_set_back_does_not_hide_a_change(here: Instance) -> None:
     assert here.run(rows(5)).counts.changed == 5
 
 
+@pytest.mark.fault(38)
 def test_three_runs_in_ten_minutes_are_one_absence(here: Instance) -> None:
-    """Fault 38: three orders of an impatient person count as one night."""
+    """Three orders of an impatient person count as one night."""
     here.run(rows(10))
     here.clock.turn(NIGHT)
     for _ in range(3):
@@ -313,9 +334,10 @@ def test_a_return_withheld_by_the_guard_is_a_return(here: Instance) -> None:
     assert "9" in here.online()
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("mixed", [False, True])
 def test_a_preview_says_what_the_harvest_does_and_writes_nothing(here: Instance, mixed: bool) -> None:
-    """Fault 39: counts and holds are those of the harvest that follows; not a byte of the instance changes."""
+    """Counts and holds are those of the harvest that follows; not a byte of the instance changes."""
     here.run(rows(20))
     feed = [*rows(12, "Autre"), {**row("12"), "name": ""}, *rows(3, start=13), *rows(2, start=90)]
     here.night(feed if mixed else rows(18))
@@ -330,8 +352,9 @@ def test_a_preview_says_what_the_harvest_does_and_writes_nothing(here: Instance,
     assert (planned.state, planned.counts, planned.holds) == (done.state, done.counts, done.holds)
 
 
+@pytest.mark.fault(39)
 def test_a_replay_and_a_second_run_change_nothing(here: Instance) -> None:
-    """Fault 39: the same bytes with the same mapping give the same plan: nothing to do."""
+    """The same bytes with the same mapping give the same plan: nothing to do."""
     first = here.run(rows(20))
     before, told = here.dump(), here.told()
     again = here.run()
@@ -343,8 +366,9 @@ def test_a_replay_and_a_second_run_change_nothing(here: Instance) -> None:
     assert (here.dump(), here.told()) == (before, told)
 
 
+@pytest.mark.fault(39)
 def test_a_replay_of_an_old_run_brings_its_feed_back(here: Instance) -> None:
-    """Fault 39: mapped again from stored bytes; the next visit brings the present feed, not the belief that it is."""
+    """Mapped again from stored bytes; the next visit brings the present feed, not the belief that it is."""
     first = here.run(rows(20))
     before = here.dump()
     here.night(rows(5, "Autre") + rows(15, start=5))
@@ -355,8 +379,9 @@ def test_a_replay_of_an_old_run_brings_its_feed_back(here: Instance) -> None:
     assert here.dump() == now
 
 
+@pytest.mark.fault(40)
 def test_undoing_a_run_gives_what_was_before(here: Instance) -> None:
-    """Fault 40: new records go, changed and withdrawn ones are as before; the source is paused; undoing is undone."""
+    """New records go, changed and withdrawn ones are as before; the source is paused; undoing is undone."""
     here.run(rows(10))
     for _ in range(7):
         here.night(rows(9))
@@ -377,8 +402,9 @@ def test_undoing_a_run_gives_what_was_before(here: Instance) -> None:
     assert here.dump() == after
 
 
+@pytest.mark.fault(40)
 def test_undoing_a_run_keeps_what_a_later_one_changed(here: Instance) -> None:
-    """Fault 40: those records are left and listed, the others go back."""
+    """Those records are left and listed, the others go back."""
     here.run(rows(10))
     before = here.graphs()
     bad = here.night([*rows(4, "Faux"), *rows(6, start=4)])
@@ -392,8 +418,9 @@ def test_undoing_a_run_keeps_what_a_later_one_changed(here: Instance) -> None:
     assert here.graphs() == {**before, iri("0"): later}
 
 
+@pytest.mark.fault(38, 40)
 def test_undoing_after_the_clock_was_set_back_keeps_later_changes(here: Instance) -> None:
-    """Faults 38 and 40: which run is later does not hang on the clock."""
+    """Which run is later does not hang on the clock."""
     here.run(rows(10))
     here.clock.turn(2 * NIGHT)
     bad = here.run([*rows(4, "Faux"), *rows(6, start=4)])
@@ -404,8 +431,9 @@ def test_undoing_after_the_clock_was_set_back_keeps_later_changes(here: Instance
     assert here.graphs()[iri("0")] == later
 
 
+@pytest.mark.fault(40)
 def test_after_undoing_the_same_feed_is_planned_again(here: Instance) -> None:
-    """Fault 40: an undone run is no run that read the feed: taken up again, the source says what it says."""
+    """An undone run is no run that read the feed: taken up again, the source says what it says."""
     here.run(rows(10))
     bad = here.night([*rows(4, "Faux"), *rows(6, start=4)])
     here.undo(bad)
@@ -413,8 +441,9 @@ def test_after_undoing_the_same_feed_is_planned_again(here: Instance) -> None:
     assert here.night().counts.changed == 4
 
 
+@pytest.mark.fault(41)
 def test_a_withdrawn_record_that_returns_has_its_old_address(here: Instance) -> None:
-    """Fault 41: same record, same project, live, and its counters start again."""
+    """Same record, same project, live, and its counters start again."""
     here.run(rows(10))
     before = here.dump()
     pid = here.states()["9"].pid
@@ -428,8 +457,9 @@ def test_a_withdrawn_record_that_returns_has_its_old_address(here: Instance) -> 
     assert (state.pid, state.misses, state.withdrawn_at, state.state) == (pid, 0, None, RecordStatus.LIVE)
 
 
+@pytest.mark.fault(42)
 def test_a_forgotten_record_stays_gone(here: Instance) -> None:
-    """Fault 42: no harvest, replay or undo brings it back, and nothing of its text is left in any file."""
+    """No harvest, replay or undo brings it back, and nothing of its text is left in any file."""
     secret = "Texte que quelqu'un veut voir disparaître".replace("'", "")
     first = here.run([row("0", secret), *rows(9, start=1)])
     second = here.night([row("0", f"{secret} encore"), *rows(9, start=1)])
@@ -445,8 +475,9 @@ def test_a_forgotten_record_stays_gone(here: Instance) -> None:
     assert not here.forget("0")
 
 
+@pytest.mark.fault(44)
 def test_an_approval_does_not_cover_a_worse_feed(here: Instance) -> None:
-    """Fault 44: agreed to lose 30, not 60; and after three days not even 30."""
+    """Agreed to lose 30, not 60; and after three days not even 30."""
     here.run(rows(100))
     lost = here.night(rows(70))
     is_held(lost, Rule.SHRINK)
@@ -481,8 +512,9 @@ def test_an_approved_loss_does_not_weigh_on_the_weeks_after(here: Instance) -> N
     assert last.state in {RunState.SUCCEEDED, RunState.UNCHANGED}
 
 
+@pytest.mark.fault(47)
 def test_a_retired_source_leaves_no_record_online(here: Instance) -> None:
-    """Fault 47: all are withdrawn, held and missing ones too; another source keeps its own."""
+    """All are withdrawn, held and missing ones too; another source keeps its own."""
     here.run(rows(10))
     here.run(rows(10), "t")
     here.night([{**row("0"), "name": ""}, *rows(8, start=1)])

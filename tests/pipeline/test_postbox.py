@@ -82,8 +82,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 # -- what is told ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(1)
 def test_a_failure_is_told_on_the_second_night(desk: Desk) -> None:
-    """Fault 1: not the first time, nor for tries of the same night; then once, and not again."""
+    """Not the first time, nor for tries of the same night; then once, and not again."""
     said = [desk.run(RunState.SUCCEEDED, NIGHT)]
     said += [desk.run(RunState.FAILED, NIGHT + DAY + timedelta(hours=n), Counts()) for n in range(3)]
     said += [desk.run(RunState.FAILED, NIGHT + n * DAY, Counts()) for n in (2, 3)]
@@ -198,8 +199,9 @@ def test_a_letter_says_what_the_page_says(desk: Desk) -> None:
     assert "s3cret" not in text
 
 
+@pytest.mark.fault(46)
 def test_a_mail_server_that_is_down_delays_letters_and_sends_each_once(desk: Desk) -> None:
-    """Fault 46: queued, one attempt, longer and longer pauses; when it is back every letter leaves, once."""
+    """Queued, one attempt, longer and longer pauses; when it is back every letter leaves, once."""
     for source in ("a", "b"):
         desk.run(RunState.HELD, NIGHT, source=source, holds=SHRINK)
     at = NIGHT + SETTLE
@@ -266,8 +268,9 @@ def reports(held: int, fine: int) -> Callable[[Desk], None]:
     return play
 
 
+@pytest.mark.fault(19)
 def test_when_many_sources_fall_the_operator_is_told_instead(desk: Desk) -> None:
-    """Fault 19, third part: 3 of 12 on one rule: no partner gets a letter, the operator one, with the sources."""
+    """All records of many sources: 3 of 12 on one rule: no partner gets a letter, the operator one, with the sources."""
     reports(3, 9)(desk)
     with mailbox() as box:
         desk.server = box.server

@@ -97,8 +97,9 @@ def test_entries_of_a_feed_become_records(vocabulary: Vocabulary) -> None:
     assert any(value.endswith("/theme/AGR>") for value in values["subject"])
 
 
+@pytest.mark.fault(22)
 def test_scripts_and_dangerous_addresses_never_reach_a_record(vocabulary: Vocabulary) -> None:
-    """Fault 22: in a feed, an outbox and a page alike."""
+    """In a feed, an outbox and a page alike."""
     bad = '<script>mal()</script><iframe src="https://m.example"></iframe><a href="javascript:mal()">On</a> plante.'
     entry = (
         f"<rss version='2.0'><channel><title>a</title><item><title>A</title><link>https://a.example/1</link>"

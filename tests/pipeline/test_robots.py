@@ -9,6 +9,7 @@ from federation.pipeline.fetch.robots import MAX_BYTES, parse
 SITE = "https://x.example"
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(
     ("lines", "path", "allowed"),
     [
@@ -48,12 +49,13 @@ SITE = "https://x.example"
     ],
 )
 def test_the_longest_rule_of_our_group_decides(lines: str, path: str, allowed: bool) -> None:
-    """Fault 13: what a robots.txt forbids us, with ``*`` and ``$``, and nothing more."""
+    """What a robots.txt forbids us, with ``*`` and ``$``, and nothing more."""
     assert parse(lines.encode()).allows(SITE + path) is allowed
 
 
+@pytest.mark.fault(13)
 def test_a_robots_file_without_an_end_is_read_to_the_cap() -> None:
-    """Fault 13: half a mebibyte counts, what follows does not."""
+    """Half a mebibyte counts, what follows does not."""
     start = b"User-agent: *\nDisallow: /a\n"
     long = start + b"#" * MAX_BYTES + b"\nDisallow: /b\n"
 
@@ -63,8 +65,9 @@ def test_a_robots_file_without_an_end_is_read_to_the_cap() -> None:
     assert rules.allows(SITE + "/b")
 
 
+@pytest.mark.fault(13)
 def test_a_hostile_pattern_ends() -> None:
-    """Fault 13: stars are matched in one pass; trying every way would not end."""
+    """Stars are matched in one pass; trying every way would not end."""
     rules = parse(b"User-agent: *\n" + b"Disallow: /" + b"*a" * 900 + b"b$\n")
 
     assert rules.allows(SITE + "/" + "a" * 2000)

@@ -144,6 +144,7 @@ def test_retry_after_is_obeyed_within_a_week() -> None:
     assert next_due("nightly", "jardins", now, PARIS, 1, None, None) == slot
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -160,18 +161,19 @@ def test_retry_after_is_obeyed_within_a_week() -> None:
     ],
 )
 def test_a_retry_after_is_read_as_seconds_or_as_a_date(text: str | None, seconds: int | None) -> None:
-    """Anything else says nothing (fault 2)."""
+    """Anything else says nothing."""
     now = datetime(2026, 5, 5, 3, tzinfo=UTC)
 
     assert asked_back(text, now) == (None if seconds is None else now + timedelta(seconds=seconds))
 
 
+@pytest.mark.fault(38)
 @settings(max_examples=200)
 @given(NAMES, TIMES, st.lists(st.tuples(st.integers(-24 * 60, 24 * 60), st.integers(1, 90)), max_size=12))
 def test_jumps_of_a_day_neither_double_a_run_nor_starve_a_source(
     name: str, start: datetime, jumps: list[tuple[int, int]]
 ) -> None:
-    """A worker looks every half hour for weeks, while its clock is up to a day wrong at times (fault 38).
+    """A worker looks every half hour for weeks, while its clock is up to a day wrong at times.
 
     No slot is harvested twice, and no more than four days of true time go by without a harvest.
     """

@@ -28,8 +28,9 @@ def down(status: str = "503 Unavailable", *headers: str) -> bytes:
     return http(b"", *headers, status=status)
 
 
+@pytest.mark.fault(1)
 def test_a_passing_fault_is_tried_again(visits: Visits) -> None:
-    """Fault 1: one 500 and one 503 are forgotten after 2 and 8 seconds."""
+    """One 500 and one 503 are forgotten after 2 and 8 seconds."""
     visits.server.answers["/feed"] = [down("500 Oops"), down(), GOOD]
 
     delivery = visits.go(visits.source())
@@ -38,8 +39,9 @@ def test_a_passing_fault_is_tried_again(visits: Visits) -> None:
     assert visits.clock.slept == [2.0, 8.0]
 
 
+@pytest.mark.fault(1)
 def test_a_lasting_fault_fails_after_three_tries(visits: Visits) -> None:
-    """Fault 1: then the visit fails, with the status."""
+    """Then the visit fails, with the status."""
     visits.server.answers["/feed"] = down()
 
     with pytest.raises(FetchFailed) as caught:
@@ -48,6 +50,7 @@ def test_a_lasting_fault_fails_after_three_tries(visits: Visits) -> None:
     assert (caught.value.status, len(visits.server.paths)) == (503, 3)
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -58,7 +61,7 @@ def test_a_lasting_fault_fails_after_three_tries(visits: Visits) -> None:
     ids=["length", "chunked", "gzip"],
 )
 def test_a_cut_body_is_asked_for_again(visits: Visits, answer: bytes) -> None:
-    """Fault 4: a cut body is never delivered; a whole one of the next try is."""
+    """A cut body is never delivered; a whole one of the next try is."""
     visits.server.answers["/feed"] = [answer, GOOD]
     visits.server.answers["/always"] = answer
 
@@ -68,15 +71,17 @@ def test_a_cut_body_is_asked_for_again(visits: Visits, answer: bytes) -> None:
     assert caught.value.fault is Fault.CUT
 
 
+@pytest.mark.fault(4)
 def test_a_close_delimited_body_is_not_proved(visits: Visits) -> None:
-    """Fault 4: nothing proves its end, so the delivery says that the syntax must."""
+    """Nothing proves its end, so the delivery says that the syntax must."""
     visits.server.answers["/feed"] = http(b"[]", length=None)
 
     assert not visits.go(visits.source()).pages[0].length_proved
 
 
+@pytest.mark.fault(5)
 def test_a_bomb_and_a_drip_are_stopped(visits: Visits) -> None:
-    """Fault 5: at the cap at once, at the deadline after three tries."""
+    """At the cap at once, at the deadline after three tries."""
     visits.server.answers["/bomb"] = http(gzip.compress(b"\x00" * 30_000_000, 1), "Content-Encoding: gzip")
     dripping = []
 
@@ -107,8 +112,9 @@ def test_a_refusal_is_not_tried_again(visits: Visits, status: str) -> None:
     assert visits.clock.slept == []
 
 
+@pytest.mark.fault(11)
 def test_an_address_that_is_gone_says_so(visits: Visits) -> None:
-    """Fault 11: 410 has a word of its own, for the source to be paused; a name that is gone is tried again and told."""
+    """410 has a word of its own, for the source to be paused; a name that is gone is tried again and told."""
     visits.server.answers["/feed"] = down("410 Gone")
 
     with pytest.raises(FetchRefused) as caught:
@@ -120,8 +126,9 @@ def test_an_address_that_is_gone_says_so(visits: Visits) -> None:
     assert (unknown.value.fault, "DNS" in unknown.value.text["fr"]) == (Fault.UNREACHABLE, True)
 
 
+@pytest.mark.fault(11)
 def test_a_certificate_that_is_not_trusted_is_not_tried_again(visits: Visits) -> None:
-    """Fault 11: TLS where there is none fails in plain words, at once."""
+    """TLS where there is none fails in plain words, at once."""
 
     def refuse() -> None:
         client, _ = listener.accept()
@@ -140,6 +147,7 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again(visits: Visits) ->
     assert visits.clock.slept == []
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize(
     ("said", "waited"),
     [
@@ -153,7 +161,7 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again(visits: Visits) ->
     ],
 )
 def test_retry_after_is_obeyed(visits: Visits, said: str, waited: float) -> None:
-    """Fault 2: seconds and dates are waited for; garbage is ignored."""
+    """Seconds and dates are waited for; garbage is ignored."""
     visits.server.answers["/feed"] = [down("429 Slow down", f"Retry-After: {said}"), GOOD]
 
     visits.go(visits.source())
@@ -161,9 +169,10 @@ def test_retry_after_is_obeyed(visits: Visits, said: str, waited: float) -> None
     assert visits.clock.slept == [waited]
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize("said", ["86400", "601", format_datetime(START + timedelta(days=1), usegmt=True)])
 def test_a_long_retry_after_puts_the_run_off(visits: Visits, said: str) -> None:
-    """Fault 2: more than ten minutes is not waited for: the failure carries it."""
+    """More than ten minutes is not waited for: the failure carries it."""
     visits.server.answers["/feed"] = down("503 Later", f"Retry-After: {said}")
 
     with pytest.raises(FetchFailed) as caught:
@@ -173,8 +182,9 @@ def test_a_long_retry_after_puts_the_run_off(visits: Visits, said: str) -> None:
     assert (retry_seconds(caught.value.retry_after, START) or 0) > 600
 
 
+@pytest.mark.fault(2)
 def test_waits_of_one_visit_add_up(visits: Visits) -> None:
-    """Fault 2: two waits of 400 seconds are more than ten minutes."""
+    """Two waits of 400 seconds are more than ten minutes."""
     visits.server.answers["/feed"] = down("503 Later", "Retry-After: 400")
 
     with pytest.raises(FetchFailed):
@@ -183,14 +193,16 @@ def test_waits_of_one_visit_add_up(visits: Visits) -> None:
     assert visits.clock.slept == [400.0]
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize(("text", "seconds"), [(None, None), ("9" * 13, None), ("Sat, 99 Nov", None), (" 7 ", 7.0)])
 def test_a_retry_after_is_a_number_or_a_date(text: str | None, seconds: float | None) -> None:
-    """Fault 2: anything else means nothing."""
+    """Anything else means nothing."""
     assert retry_seconds(text, START) == seconds
 
 
+@pytest.mark.fault(8)
 def test_an_unchanged_feed_is_not_sent_again(visits: Visits) -> None:
-    """Fault 8: what the last visit learnt is asked by; 304 is a delivery without pages that keeps what is known."""
+    """What the last visit learnt is asked by; 304 is a delivery without pages that keeps what is known."""
     visits.server.answers["/feed"] = [GOOD, http(b"", status="304 Not Modified", length=None)]
 
     first, second = visits.go(visits.source()), visits.go(visits.source())
@@ -202,8 +214,9 @@ def test_an_unchanged_feed_is_not_sent_again(visits: Visits) -> None:
     assert "If-Modified-Since: Sat, 21 Nov 2026 01:00:00 GMT" in visits.server.requests[-1]
 
 
+@pytest.mark.fault(8)
 def test_a_304_that_nobody_asked_for_is_a_failure(visits: Visits) -> None:
-    """Fault 8: without anything known there is nothing that could be unchanged."""
+    """Without anything known there is nothing that could be unchanged."""
     visits.server.answers["/feed"] = http(b"", status="304 Not Modified", length=None)
 
     for headers in ({}, {"If-None-Match": '"mine"'}):
@@ -211,8 +224,9 @@ def test_a_304_that_nobody_asked_for_is_a_failure(visits: Visits) -> None:
             visits.go(visits.source(headers=headers))
 
 
+@pytest.mark.fault(8)
 def test_a_full_fetch_asks_without_condition(visits: Visits) -> None:
-    """Fault 8: when asked for, and once a week by itself, so that an ETag that never changes does not hide news."""
+    """When asked for, and once a week by itself, so that an ETag that never changes does not hide news."""
     same = http(b"", status="304 Not Modified", length=None)
     visits.server.answers["/feed"] = [GOOD, GOOD, *[same] * 6, GOOD, same]
     source = visits.source()
@@ -231,8 +245,9 @@ def test_a_full_fetch_asks_without_condition(visits: Visits) -> None:
     assert asked == [False, False, *[True] * 6, False, True]
 
 
+@pytest.mark.fault(11)
 def test_a_permanent_redirect_proposes_the_new_address(visits: Visits) -> None:
-    """Fault 11: 301 and 308 are told, without parameters, which may be secrets."""
+    """301 and 308 are told, without parameters, which may be secrets."""
     visits.server.answers["/feed"] = http(b"", "Location: /new?key=s3cret&lang=fr", status="308 Moved")
     visits.server.answers["/new"] = GOOD
 
@@ -243,12 +258,13 @@ def test_a_permanent_redirect_proposes_the_new_address(visits: Visits) -> None:
     assert "s3cret" not in str(delivery.findings)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     ("target", "fault"),
     [("/feed", Fault.REDIRECT), ("ftp://x.example/", Fault.REDIRECT), ("http://169.254.169.254/", Fault.PRIVATE)],
 )
 def test_redirects_to_nowhere_are_refused(server: LyingServer, target: str, fault: Fault) -> None:
-    """Fault 10: loops, other schemes, and addresses of this machine's network, on every hop; no second try."""
+    """Loops, other schemes, and addresses of this machine's network, on every hop; no second try."""
     clock = Clock()
     settings = Settings(fetch_private=fault is not Fault.PRIVATE, fetch_seconds=5.0)
     server.answers["/feed"] = http(b"", f"Location: {target}", status="302 Found")
@@ -263,9 +279,10 @@ def test_redirects_to_nowhere_are_refused(server: LyingServer, target: str, faul
     assert clock.slept == []
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("path", ["/closed/feed", "/feed.json"])
 def test_what_robots_txt_forbids_is_not_asked_for(visits: Visits, path: str) -> None:
-    """Fault 13: told as the site's wish; robots.txt itself is asked once a day."""
+    """Told as the site's wish; robots.txt itself is asked once a day."""
     visits.server.answers["/robots.txt"] = http(b"User-agent: *\nDisallow: /closed\nDisallow: /*.json$\n")
     visits.server.answers["/open"] = GOOD
 
@@ -279,8 +296,9 @@ def test_what_robots_txt_forbids_is_not_asked_for(visits: Visits, path: str) -> 
     assert len(visits.server.requests) == 2
 
 
+@pytest.mark.fault(13)
 def test_robots_txt_is_asked_for_again_after_a_day(visits: Visits) -> None:
-    """Fault 13: and if it cannot be had then, the old one still counts."""
+    """And if it cannot be had then, the old one still counts."""
     visits.server.answers["/robots.txt"] = [http(b"User-agent: *\nDisallow: /closed\n"), down()]
     visits.server.answers["/feed"] = GOOD
 
@@ -293,8 +311,9 @@ def test_robots_txt_is_asked_for_again_after_a_day(visits: Visits) -> None:
     assert [head.split(" ")[1] for head in visits.server.requests].count("/robots.txt") > 1
 
 
+@pytest.mark.fault(13)
 def test_a_robots_txt_out_of_order_is_waited_for(visits: Visits) -> None:
-    """Fault 13: 5xx forbids everything for now; nothing else is asked for."""
+    """5xx forbids everything for now; nothing else is asked for."""
     visits.server.answers["/robots.txt"] = down("500 Oops")
 
     with pytest.raises(FetchFailed) as caught:
@@ -304,17 +323,19 @@ def test_a_robots_txt_out_of_order_is_waited_for(visits: Visits) -> None:
     assert visits.server.paths == []
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("status", ["401 No", "403 No", "404 No", "410 Gone"])
 def test_no_robots_txt_forbids_nothing(visits: Visits, status: str) -> None:
-    """Fault 13: 4xx means that there are no rules (RFC 9309, section 2.3.1.3)."""
+    """4xx means that there are no rules (RFC 9309, section 2.3.1.3)."""
     visits.server.answers["/robots.txt"] = down(status)
     visits.server.answers["/feed"] = GOOD
 
     assert visits.go(visits.source()).whole
 
 
+@pytest.mark.fault(13)
 def test_a_redirect_asks_the_rules_of_where_it_leads(visits: Visits) -> None:
-    """Fault 13: a hop to a forbidden place is not made."""
+    """A hop to a forbidden place is not made."""
     visits.server.answers["/robots.txt"] = http(b"User-agent: Carrefour\nDisallow: /closed\n")
     visits.server.answers["/feed"] = http(b"", "Location: /closed", status="302 Found")
 
@@ -336,8 +357,9 @@ def test_secrets_are_not_sent_to_robots_txt(visits: Visits) -> None:
     assert "X-Key: s3cret" in visits.server.requests[1]
 
 
+@pytest.mark.fault(45)
 def test_a_host_has_a_pause_between_requests(server: LyingServer) -> None:
-    """Fault 45: a second after the end of one request, the next may begin; this machine itself is not paced."""
+    """A second after the end of one request, the next may begin; this machine itself is not paced."""
     server.answers["/feed"] = GOOD
     visits, local = Visits(server, unpaced=lambda host: False), Visits(server)
 
@@ -349,8 +371,9 @@ def test_a_host_has_a_pause_between_requests(server: LyingServer) -> None:
     assert local.clock.slept == []
 
 
+@pytest.mark.fault(45)
 def test_a_slow_host_has_a_longer_pause() -> None:
-    """Fault 45: as long as it took to answer, up to ten seconds."""
+    """As long as it took to answer, up to ten seconds."""
     clock = Clock()
     pacer = Pacer(1.0, clock.monotonic, clock.sleep)
 
@@ -363,8 +386,9 @@ def test_a_slow_host_has_a_longer_pause() -> None:
     assert clock.slept == pytest.approx([1.0, 4.0, 10.0])
 
 
+@pytest.mark.fault(45)
 def test_many_threads_take_turns_at_a_host() -> None:
-    """Fault 45: never two at once at one host, each a pause after the other; other hosts do not wait."""
+    """Never two at once at one host, each a pause after the other; other hosts do not wait."""
     clock, guard = Clock(), threading.Lock()
     pacer = Pacer(1.0, clock.monotonic, clock.sleep)
     at_once: list[int] = []
@@ -388,8 +412,9 @@ def test_many_threads_take_turns_at_a_host() -> None:
     assert len(clock.slept) >= 19
 
 
+@pytest.mark.fault(45)
 def test_hosts_that_nobody_asks_are_forgotten() -> None:
-    """Fault 45: memory does not grow with the number of hosts ever seen."""
+    """Memory does not grow with the number of hosts ever seen."""
     clock = Clock()
     pacer = Pacer(1.0, clock.monotonic, clock.sleep)
 
@@ -421,9 +446,10 @@ def test_a_visit_has_an_end(visits: Visits) -> None:
     assert visits.clock.slept == [2.0]
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize("format_", sorted(set(FORMATS) - {"html"}))
 def test_a_page_for_people_is_not_data(visits: Visits, format_: str) -> None:
-    """Fault 6: a maintenance, captcha or login page with status 200 is refused by every reader of data."""
+    """A maintenance, captcha or login page with status 200 is refused by every reader of data."""
     page = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body>Revenez bient\xc3\xb4t</body></html>"
     visits.server.answers["/feed"] = http(page, "Content-Type: text/html; charset=utf-8")
 

@@ -53,8 +53,9 @@ def test_next_addresses_are_followed_to_the_end(visits: Visits) -> None:
     assert (delivery.whole, delivery.total, rules(delivery)) == (True, 14, [])
 
 
+@pytest.mark.fault(3)
 def test_a_page_that_fails_leaves_what_was_read(visits: Visits) -> None:
-    """Fault 3: 500 on page 4 of 7: three pages are delivered, the list is not whole, the page is named."""
+    """500 on page 4 of 7: three pages are delivered, the list is not whole, the page is named."""
     chain(visits.server, 7)
     visits.server.answers["/feed?p=4"] = DOWN
 
@@ -67,8 +68,9 @@ def test_a_page_that_fails_leaves_what_was_read(visits: Visits) -> None:
     assert visits.server.paths.count("/feed?p=4") == 3
 
 
+@pytest.mark.fault(1)
 def test_a_page_that_fails_once_does_no_harm(visits: Visits) -> None:
-    """Fault 1: it is asked for again, and the list is whole."""
+    """It is asked for again, and the list is whole."""
     chain(visits.server, 7)
     good = visits.server.answers["/feed?p=4"]
     assert isinstance(good, bytes)
@@ -77,16 +79,18 @@ def test_a_page_that_fails_once_does_no_harm(visits: Visits) -> None:
     assert visits.go(visits.source(paging=NEXT, records={"at": "data"})).whole
 
 
+@pytest.mark.fault(1)
 def test_a_first_page_that_fails_is_a_failure(visits: Visits) -> None:
-    """Fault 1: there is nothing to deliver."""
+    """There is nothing to deliver."""
     visits.server.answers["/feed"] = DOWN
 
     with pytest.raises(FetchFailed):
         visits.go(visits.source(paging=NEXT))
 
 
+@pytest.mark.fault(4)
 def test_a_cut_page_is_not_the_end_of_the_list(visits: Visits) -> None:
-    """Fault 4: a body that breaks off on page 2 makes the list less than whole."""
+    """A body that breaks off on page 2 makes the list less than whole."""
     chain(visits.server, 3)
     visits.server.answers["/feed?p=2"] = http(b'{"data": [', length=99)
 
@@ -95,8 +99,9 @@ def test_a_cut_page_is_not_the_end_of_the_list(visits: Visits) -> None:
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, False, ["fetch:cut"])
 
 
+@pytest.mark.fault(6)
 def test_a_page_for_people_in_the_middle_is_not_the_end(visits: Visits) -> None:
-    """Fault 6: a maintenance page with status 200 on page 3 says nothing of how the list goes on."""
+    """A maintenance page with status 200 on page 3 says nothing of how the list goes on."""
     chain(visits.server, 4)
     visits.server.answers["/feed?p=3"] = http(b"<html>maintenance</html>", "Content-Type: text/html")
 
@@ -105,9 +110,10 @@ def test_a_page_for_people_in_the_middle_is_not_the_end(visits: Visits) -> None:
     assert (delivery.whole, rules(delivery)) == (False, ["paging-unreadable"])
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("target", ["/feed", "/feed?p=2", "?p=2"])
 def test_a_next_page_that_was_read_already_stops(visits: Visits, target: str) -> None:
-    """Fault 12: next = self, or an earlier page."""
+    """Next = self, or an earlier page."""
     visits.server.answers["/feed"] = body({"data": records(1, 2), "links": {"next": "/feed?p=2"}})
     visits.server.answers["/feed?p=2"] = body({"data": records(3, 4), "links": {"next": target}})
 
@@ -116,8 +122,9 @@ def test_a_next_page_that_was_read_already_stops(visits: Visits, target: str) ->
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (2, False, ["paging-loop"])
 
 
+@pytest.mark.fault(12)
 def test_a_page_that_repeats_its_content_stops(visits: Visits) -> None:
-    """Fault 12: another address, the same bytes: a server that ignores the parameter."""
+    """Another address, the same bytes: a server that ignores the parameter."""
     visits.server.answers["/feed"] = body(records(1, 2))
 
     delivery = visits.go(visits.source(paging={"page": "page"}))
@@ -125,8 +132,9 @@ def test_a_page_that_repeats_its_content_stops(visits: Visits) -> None:
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, False, ["paging-loop"])
 
 
+@pytest.mark.fault(12)
 def test_endless_paging_stops_at_the_cap(visits: Visits) -> None:
-    """Fault 12: [limits] pages."""
+    """[limits] pages."""
     chain(visits.server, 30)
 
     delivery = visits.go(visits.source(paging=NEXT, records={"at": "data"}, limits=Limits(pages=5)))
@@ -135,8 +143,9 @@ def test_endless_paging_stops_at_the_cap(visits: Visits) -> None:
     assert len(visits.server.paths) == 5
 
 
+@pytest.mark.fault(12)
 def test_all_pages_together_have_a_cap(visits: Visits) -> None:
-    """Fault 12: five bodies' worth of bytes, whatever their number."""
+    """Five bodies' worth of bytes, whatever their number."""
     chain(visits.server, 30)
 
     delivery = visits.go(visits.source(paging=NEXT, records={"at": "data"}, limits=Limits(bytes=100)))
@@ -145,8 +154,9 @@ def test_all_pages_together_have_a_cap(visits: Visits) -> None:
     assert (delivery.whole, rules(delivery)) == (False, ["fetch:visit-limit"])
 
 
+@pytest.mark.fault(12)
 def test_a_visit_of_many_pages_has_an_end(server: LyingServer) -> None:
-    """Fault 12: its total time, with all pauses."""
+    """Its total time, with all pauses."""
     visits = Visits(server, unpaced=lambda host: False)
     visits.settings = type(visits.settings)(fetch_private=True, fetch_visit_seconds=4.5)
     chain(server, 30)
@@ -156,8 +166,9 @@ def test_a_visit_of_many_pages_has_an_end(server: LyingServer) -> None:
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (4, False, ["fetch:visit-limit"])
 
 
+@pytest.mark.fault(12)
 def test_a_total_that_changes_is_read_once_more(visits: Visits) -> None:
-    """Fault 12: a record was added in mid-walk; the second reading is steady, so it is whole."""
+    """A record was added in mid-walk; the second reading is steady, so it is whole."""
     chain(visits.server, 2)
     late = visits.server.answers["/feed?p=2"]
     assert isinstance(late, bytes)
@@ -170,8 +181,9 @@ def test_a_total_that_changes_is_read_once_more(visits: Visits) -> None:
     assert visits.server.paths == ["/feed", "/feed?p=2"] * 2
 
 
+@pytest.mark.fault(12)
 def test_a_total_that_goes_on_changing_is_not_whole(visits: Visits) -> None:
-    """Fault 12: after one more reading the list counts as incomplete."""
+    """After one more reading the list counts as incomplete."""
     chain(visits.server, 2)
     visits.server.answers["/feed?p=2"] = body({"data": records(3, 5), "links": {}, "meta": {"total": 5}})
 
@@ -298,15 +310,17 @@ def test_offsets_count_what_was_read(visits: Visits) -> None:
     assert visits.server.paths == ["/feed?offset=0", "/feed?offset=3", "/feed?offset=6"]
 
 
+@pytest.mark.fault(3)
 def test_a_server_error_is_never_the_end_of_numbered_pages(visits: Visits) -> None:
-    """Fault 3: 500 is not 404."""
+    """500 is not 404."""
     numbered(visits.server, "page", records(1, 2), records(3, 4), DOWN)
 
     assert not visits.go(visits.source(paging={"page": "page"})).whole
 
 
+@pytest.mark.fault(8)
 def test_pages_that_have_not_changed_are_not_sent_again(visits: Visits) -> None:
-    """Fault 8: 304 for every page is an unchanged list; one page that changed, and the list is read again."""
+    """304 for every page is an unchanged list; one page that changed, and the list is read again."""
     same = http(b"", status="304 Not Modified", length=None)
     one, two = body(records(1, 2), 'ETag: "1"'), body(records(3, 3), 'ETag: "2"')
     visits.server.answers |= {"/feed?page=1": [one, same, same, one], "/feed?page=2": [two, same, two]}
@@ -319,8 +333,9 @@ def test_pages_that_have_not_changed_are_not_sent_again(visits: Visits) -> None:
     assert len(visits.server.paths) == 2 + 2 + 2 + 2
 
 
+@pytest.mark.fault(8)
 def test_a_list_that_ended_by_a_status_is_read_again(visits: Visits) -> None:
-    """Fault 8: where 404 ended it, pages that have not changed do not prove that no page was added."""
+    """Where 404 ended it, pages that have not changed do not prove that no page was added."""
     numbered(visits.server, "page", body(records(1, 2), 'ETag: "1"'))
     source = visits.source(paging={"page": "page"})
 
@@ -330,8 +345,9 @@ def test_a_list_that_ended_by_a_status_is_read_again(visits: Visits) -> None:
     assert not any("If-None-Match" in head for head in visits.server.requests)
 
 
+@pytest.mark.fault(8)
 def test_an_unchanged_list_is_read_in_full_weekly(visits: Visits) -> None:
-    """Fault 8: an ETag that never changes does not hide news for ever."""
+    """An ETag that never changes does not hide news for ever."""
     same = http(b"", status="304 Not Modified", length=None)
     good = body({"data": records(1, 2)}, 'ETag: "1"')
     visits.server.answers["/feed"] = [good, *[same] * 6, good]
@@ -345,9 +361,10 @@ def test_an_unchanged_list_is_read_in_full_weekly(visits: Visits) -> None:
     assert told == [False, *[True] * 6, False]
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("url", ["http://[bad/", "http://x.example:port/", "http:///feed", "http://x.example:99999/"])
 def test_an_address_that_is_none_is_refused(visits: Visits, url: str) -> None:
-    """Fault 10: told, not crashed on; also where a redirect names it."""
+    """Told, not crashed on; also where a redirect names it."""
     visits.server.answers["/feed"] = http(b"", f"Location: {url}", status="302 Found")
 
     for source in (replace(visits.source(), url=url), visits.source()):
@@ -356,8 +373,9 @@ def test_an_address_that_is_none_is_refused(visits: Visits, url: str) -> None:
         assert caught.value.fault is Fault.REDIRECT
 
 
+@pytest.mark.fault(3)
 def test_news_that_came_in_part_are_asked_for_again(visits: Visits) -> None:
-    """Fault 3: an incremental visit that fails on its second page does not move its date."""
+    """An incremental visit that fails on its second page does not move its date."""
     visits.server.answers["/feed"] = [posts(1, 1, 1, 1), posts(1, 100, 150, 2), DOWN, DOWN, DOWN, posts(1, 1, 1, 1)]
     source = visits.source(profile="wordpress")
 
@@ -397,8 +415,9 @@ def test_wordpress_is_read_to_its_last_page(visits: Visits) -> None:
     assert len(visits.server.paths) == 3
 
 
+@pytest.mark.fault(3)
 def test_wordpress_that_fails_on_page_four_is_incomplete(visits: Visits) -> None:
-    """Fault 3: the pages read are delivered."""
+    """The pages read are delivered."""
     wordpress(visits.server, 7)
     visits.server.answers["/feed?per_page=100&orderby=id&order=asc&_embed=1&page=4"] = DOWN
 
@@ -424,8 +443,9 @@ def test_wordpress_without_totals_ends_at_a_shorter_page(visits: Visits) -> None
     assert (len(delivery.pages), delivery.whole, delivery.total) == (1, True, None)
 
 
+@pytest.mark.fault(8)
 def test_wordpress_is_asked_for_news_and_swept_weekly(visits: Visits) -> None:
-    """Fault 8: posts modified since a day before the last visit; deletions show in the full sweep of the week."""
+    """Posts modified since a day before the last visit; deletions show in the full sweep of the week."""
     visits.server.answers["/feed"] = [posts(1, 1, 1, 1), body([], "X-WP-Total: 0", "X-WP-TotalPages: 0")]
     source = visits.source(profile="wordpress", params={"per_page": "100", "_embed": "1"})
 
@@ -443,8 +463,9 @@ def test_wordpress_is_asked_for_news_and_swept_weekly(visits: Visits) -> None:
     assert visits.server.paths[0].count("per_page") == 1
 
 
+@pytest.mark.fault(8)
 def test_incremental_visits_do_not_push_the_sweep_away(visits: Visits) -> None:
-    """Fault 8: each night brings news; the seventh brings everything, all the same."""
+    """Each night brings news; the seventh brings everything, all the same."""
     visits.server.answers["/feed"] = posts(1, 1, 1, 1)
     source = visits.source(profile="wordpress")
 
@@ -489,8 +510,9 @@ def test_a_closed_wordpress_proposes_feed_and_sitemap(visits: Visits, status: st
     assert caught.value.status == int(status[:3])
 
 
+@pytest.mark.fault(11)
 def test_a_wordpress_that_is_gone_is_gone(visits: Visits) -> None:
-    """Fault 11: 410 keeps its word."""
+    """410 keeps its word."""
     visits.server.answers["/feed"] = http(b"", status="410 Gone")
 
     with pytest.raises(FetchRefused) as caught:
@@ -499,8 +521,9 @@ def test_a_wordpress_that_is_gone_is_gone(visits: Visits) -> None:
     assert caught.value.fault is Fault.GONE
 
 
+@pytest.mark.fault(6)
 def test_a_wordpress_page_that_is_no_list_is_for_the_reader(visits: Visits) -> None:
-    """Fault 6: a login page is delivered, not whole."""
+    """A login page is delivered, not whole."""
     visits.server.answers["/feed"] = http(b"<html>login</html>")
 
     delivery = visits.go(visits.source(profile="wordpress"))
@@ -508,9 +531,10 @@ def test_a_wordpress_page_that_is_no_list_is_for_the_reader(visits: Visits) -> N
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, False, ["paging-unreadable"])
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("text", [b"[" * 100_000, b'{"a": NaN}', b"\xef\xbb\xbf[]", b'"\\ud800"', b"\xff"])
 def test_odd_json_does_not_break_a_walk(visits: Visits, text: bytes) -> None:
-    """Fault 14: too deep, NaN, a BOM, lone surrogates: delivered for the reader to judge."""
+    """Too deep, NaN, a BOM, lone surrogates: delivered for the reader to judge."""
     visits.server.answers["/feed"] = http(text)
 
     assert [page.body for page in visits.go(visits.source(paging=NEXT)).pages] == [text]

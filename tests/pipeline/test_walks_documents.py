@@ -63,8 +63,9 @@ def test_an_index_and_gzip_are_followed(visits: Visits) -> None:
     assert (len(delivery.pages), delivery.whole) == (2, True)
 
 
+@pytest.mark.fault(3)
 def test_a_page_that_is_not_read_is_not_missing(visits: Visits) -> None:
-    """Fault 3: the others are delivered, and the list is not whole."""
+    """The others are delivered, and the list is not whole."""
     site(visits.server, ("/a", ""), ("/b", ""), ("/c", ""))
     visits.server.answers["/b"] = DOWN
 
@@ -75,8 +76,9 @@ def test_a_page_that_is_not_read_is_not_missing(visits: Visits) -> None:
     assert visits.server.url("/b") in delivery.findings[0].where
 
 
+@pytest.mark.fault(11)
 def test_a_page_that_is_gone_for_good_leaves_the_list_whole(visits: Visits) -> None:
-    """Fault 11: 410 is an answer; the partner is told of the dead link."""
+    """410 is an answer; the partner is told of the dead link."""
     site(visits.server, ("/a", ""), ("/b", ""))
     visits.server.answers["/b"] = http(b"", status="410 Gone")
 
@@ -85,8 +87,9 @@ def test_a_page_that_is_gone_for_good_leaves_the_list_whole(visits: Visits) -> N
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, True, ["fetch:gone"])
 
 
+@pytest.mark.fault(1)
 def test_a_site_that_fails_is_left_alone(visits: Visits) -> None:
-    """Fault 1: after five pages in a row, and the visit fails if there is nothing to deliver."""
+    """After five pages in a row, and the visit fails if there is nothing to deliver."""
     site(visits.server, *[(f"/{n}", "") for n in range(20)])
     for number in range(20):
         visits.server.answers[f"/{number}"] = DOWN
@@ -97,8 +100,9 @@ def test_a_site_that_fails_is_left_alone(visits: Visits) -> None:
     assert len(visits.server.paths) == 1 + 5 * 3
 
 
+@pytest.mark.fault(3)
 def test_one_sitemap_of_several_may_fail(visits: Visits) -> None:
-    """Fault 3: what the others name is read."""
+    """What the others name is read."""
     site(visits.server, ("/a", ""))
     visits.server.answers["/index.xml"] = http(index(visits.server, "/none.xml", "/broken.xml", "/sitemap.xml"))
     visits.server.answers["/broken.xml"] = http(b"<html>")
@@ -146,8 +150,9 @@ def test_a_page_that_left_the_sitemap_is_a_change(visits: Visits) -> None:
     assert (bodies(third), third.whole) == (["<html>/a</html>"], True)
 
 
+@pytest.mark.fault(12)
 def test_a_long_sitemap_is_read_over_several_nights(visits: Visits) -> None:
-    """Fault 12: [limits] pages each night, the unknown ones first of all; incomplete, and told."""
+    """[limits] pages each night, the unknown ones first of all; incomplete, and told."""
     site(visits.server, *[(f"/{n}", "1") for n in range(5)])
     source = visits.source("/sitemap.xml", format="html", limits=Limits(pages=3))
 
@@ -175,8 +180,9 @@ def test_pages_of_other_sites_are_left(visits: Visits) -> None:
     assert (len(delivery.pages), rules(delivery)) == (1, ["sitemap-elsewhere"])
 
 
+@pytest.mark.fault(13)
 def test_pages_that_robots_txt_forbids_are_not_seen(visits: Visits) -> None:
-    """Fault 13: neither asked for nor missing."""
+    """Neither asked for nor missing."""
     site(visits.server, ("/a", ""), ("/closed/b", ""))
     visits.server.answers["/robots.txt"] = http(b"User-agent: *\nDisallow: /closed/\n")
 
@@ -195,6 +201,7 @@ def test_an_address_that_is_no_sitemap_is_one_page(visits: Visits) -> None:
     assert (len(delivery.pages), delivery.whole) == (1, True)
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -206,7 +213,7 @@ def test_an_address_that_is_no_sitemap_is_one_page(visits: Visits) -> None:
     ids=["external entity", "laughs", "utf-16", "deep"],
 )
 def test_hostile_xml_names_no_page(visits: Visits, hostile: bytes) -> None:
-    """Fault 14: entities are not resolved, and nothing is asked for; the body is for the reader to refuse."""
+    """Entities are not resolved, and nothing is asked for; the body is for the reader to refuse."""
     visits.server.answers["/sitemap.xml"] = http(hostile)
 
     delivery = visits.go(visits.source("/sitemap.xml", format="html"))
@@ -215,8 +222,9 @@ def test_hostile_xml_names_no_page(visits: Visits, hostile: bytes) -> None:
     assert visits.server.paths == ["/sitemap.xml"]
 
 
+@pytest.mark.fault(5)
 def test_a_sitemap_bomb_is_stopped(visits: Visits) -> None:
-    """Fault 5: gzip inside the body is inflated to the cap only."""
+    """Gzip inside the body is inflated to the cap only."""
     visits.server.answers["/sitemap.xml"] = http(gzip.compress(b"\x00" * 5_000_000))
 
     with pytest.raises(FetchRefused):
@@ -281,8 +289,9 @@ def test_changes_are_asked_for_by_day_and_all_weekly(visits: Visits) -> None:
     assert (len(fourth.pages), fourth.whole) == (1, True)
 
 
+@pytest.mark.fault(7)
 def test_an_empty_repository_is_delivered_for_the_reader(visits: Visits) -> None:
-    """Fault 7: noRecordsMatch of a full visit is an empty list."""
+    """``noRecordsMatch`` of a full visit is an empty list."""
     visits.server.answers["/oai"] = oai(error="noRecordsMatch")
 
     delivery = visits.go(visits.source("/oai", format="oai-pmh"))
@@ -290,8 +299,9 @@ def test_an_empty_repository_is_delivered_for_the_reader(visits: Visits) -> None
     assert (len(delivery.pages), delivery.whole) == (1, True)
 
 
+@pytest.mark.fault(12)
 def test_an_expired_token_starts_the_list_again_once(visits: Visits) -> None:
-    """Fault 12: the second time it is a list that is not whole."""
+    """The second time it is a list that is not whole."""
     bad = oai(error="badResumptionToken")
     visits.server.answers |= {FIRST: oai(1, token="t"), f"{TOKEN}t": [bad, oai(2)]}
     source = visits.source("/oai", format="oai-pmh")
@@ -318,8 +328,9 @@ def test_an_error_of_the_protocol_is_told(visits: Visits, code: str) -> None:
     assert (len(later.pages), later.whole) == (1, False)
 
 
+@pytest.mark.fault(3)
 def test_a_repository_that_fails_on_page_four_is_incomplete(visits: Visits) -> None:
-    """Fault 3: three pages are delivered."""
+    """Three pages are delivered."""
     visits.server.answers |= {FIRST: oai(0, token="1", size=7)}
     visits.server.answers |= {f"{TOKEN}{n}": oai(n, token=str(n + 1)) for n in range(1, 7)}
     visits.server.answers[f"{TOKEN}3"] = DOWN
@@ -330,8 +341,9 @@ def test_a_repository_that_fails_on_page_four_is_incomplete(visits: Visits) -> N
     assert "Page 4" in delivery.findings[0].message["fr"]
 
 
+@pytest.mark.fault(12)
 def test_a_token_that_repeats_stops(visits: Visits) -> None:
-    """Fault 12: next = self."""
+    """Next = self."""
     visits.server.answers |= {FIRST: oai(1, token="t"), f"{TOKEN}t": oai(2, token="t")}
 
     delivery = visits.go(visits.source("/oai", format="oai-pmh"))
@@ -339,8 +351,9 @@ def test_a_token_that_repeats_stops(visits: Visits) -> None:
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (2, False, ["paging-loop"])
 
 
+@pytest.mark.fault(6)
 def test_a_page_for_people_is_for_the_reader_to_refuse(visits: Visits) -> None:
-    """Fault 6: a login page where a repository was."""
+    """A login page where a repository was."""
     visits.server.answers["/oai"] = http(b"<html><p>login</html>")
 
     delivery = visits.go(visits.source("/oai", format="oai-pmh"))
@@ -402,8 +415,9 @@ def test_an_outbox_that_hides_items_is_not_whole(visits: Visits) -> None:
     assert rules(visits.go(visits.source("/out", format="activitypub"))) == ["total-differs"]
 
 
+@pytest.mark.fault(3)
 def test_an_outbox_that_fails_on_page_four_is_incomplete(visits: Visits) -> None:
-    """Fault 3: what was read is delivered, the end of the list is not assumed."""
+    """What was read is delivered, the end of the list is not assumed."""
     outbox(visits.server, "/out", {"totalItems": 7, "first": "/out?page=1"})
     for number in range(1, 8):
         outbox(visits.server, f"/out?page={number}", {"items": activities(number), "next": f"/out?page={number + 1}"})
@@ -414,9 +428,10 @@ def test_an_outbox_that_fails_on_page_four_is_incomplete(visits: Visits) -> None
     assert (len(delivery.pages), delivery.whole, delivery.total) == (3, False, 7)
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("next_", ["/out?page=1", "/out?page=2"])
 def test_an_outbox_that_goes_in_circles_stops(visits: Visits, next_: str) -> None:
-    """Fault 12: next = self, or an earlier page."""
+    """Next = self, or an earlier page."""
     outbox(visits.server, "/out", {"first": "/out?page=1"})
     outbox(visits.server, "/out?page=1", {"items": activities(1), "next": "/out?page=2"})
     outbox(visits.server, "/out?page=2", {"items": activities(2), "next": next_})

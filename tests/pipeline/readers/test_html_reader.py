@@ -1,4 +1,4 @@
-"""Web pages: JSON-LD block by block, microdata, XPath (faults 15, 31 and 32 of the design of harvesting)."""
+"""Web pages: JSON-LD block by block, microdata, XPath."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def page(*blocks: str, head: str = "", body: str = "") -> bytes:
     return f"<!doctype html><html><head><title>x</title>{head}{scripts}</head><body>{body}</body></html>".encode()
 
 
+@pytest.mark.fault(31)
 def test_a_malformed_block_beside_a_good_one_costs_only_itself() -> None:
-    """Fault 31."""
+    """The good block is read, and the finding says which block is not."""
     rows, broken, result = reading(page('{"@type": "Project",}', GOOD), "html", **OPTIONS)
 
     assert broken == []
@@ -46,8 +47,9 @@ def test_a_page_with_only_a_malformed_block_is_rejected() -> None:
     )
 
 
+@pytest.mark.fault(15)
 def test_a_context_that_is_not_pinned_is_never_fetched() -> None:
-    """Fault 15: it is named, and the block of another context is read."""
+    """It is named, and the block of another context is read."""
     foreign = GOOD.replace("https://schema.org", "https://contexte.example/v1")
 
     rows, broken, _ = reading(page(foreign, GOOD), "html", **OPTIONS)
@@ -134,8 +136,9 @@ def test_items_that_point_at_each_other_end() -> None:
     assert rows[0].row["name"] == "x"
 
 
+@pytest.mark.fault(14)
 def test_a_page_that_refers_to_itself_without_end_is_read_in_part() -> None:
-    """Fault 14: two thousand items that all take in the same twenty thousand properties."""
+    """Two thousand items that all take in the same twenty thousand properties."""
     bomb = '<div id="b">' + '<i itemprop="name">x</i>' * 20_000 + "</div>"
     bomb += '<div itemscope itemtype="https://schema.org/Thing" itemref="b"></div>' * 2_000
 
@@ -173,8 +176,9 @@ def test_several_nodes_for_one_name_are_an_error_never_joined() -> None:
     assert (rows, [(each.rule, each.field) for each in broken]) == ([], [("select", "titre")])
 
 
+@pytest.mark.fault(32)
 def test_expressions_that_find_nothing_give_no_record() -> None:
-    """Fault 32: a redesign empties the list, which the guard then holds."""
+    """A redesign empties the list, which the guard then holds."""
     rows, broken, result = reading(page(body="<h2>Refonte</h2>"), "html", select={"titre": "//h1"}, **OPTIONS)
 
     assert (rows, broken, rules(result)) == ([], [], ["select-nothing"])
@@ -187,13 +191,15 @@ def test_old_wrappings_of_scripts_are_taken_off() -> None:
     assert len(rows) == 1
 
 
+@pytest.mark.fault(9)
 def test_a_page_of_another_encoding_is_read_as_it_declares() -> None:
-    """Fault 9: the tag in the page counts where the header says nothing."""
+    """The tag in the page counts where the header says nothing."""
     body = page(GOOD.replace("gare", "forêt €"), head='<meta charset="iso-8859-15">').decode().encode("iso-8859-15")
 
     assert reading(body, "html", **OPTIONS)[0][0].row["name"] == "Jardin de la forêt €"
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize(
     ("body", "rule"),
     [
@@ -205,23 +211,25 @@ def test_a_page_of_another_encoding_is_read_as_it_declares() -> None:
     ],
 )
 def test_what_is_no_page_is_refused_in_words(body: bytes, rule: str) -> None:
-    """Fault 6 the other way round."""
+    """Data, a document or plain text where a web page was promised."""
     with pytest.raises(UnreadableFeed) as caught:
         reading(body, "html", **OPTIONS)
 
     assert caught.value.rule == rule
 
 
+@pytest.mark.fault(4)
 def test_a_page_whose_length_nothing_proves_must_end() -> None:
-    """Fault 4."""
+    """A page that stops before its end is refused; the whole one is read."""
     with pytest.raises(UnreadableFeed, match="probably cut"):
         reading(page(GOOD)[:-30], "html", length_proved=False, **OPTIONS)
 
     assert len(reading(page(GOOD), "html", length_proved=False, **OPTIONS)[0]) == 1
 
 
+@pytest.mark.fault(14)
 def test_entities_of_a_page_are_never_resolved() -> None:
-    """Fault 14: no file, no request."""
+    """No file, no request."""
     body = page(body="<h1>&x;&y;</h1>").replace(
         b"<!doctype html>",
         b'<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/hostname"><!ENTITY y "yyyy">]>',
@@ -232,6 +240,7 @@ def test_entities_of_a_page_are_never_resolved() -> None:
     assert rows[0].row["titre"] == "&x;&y;"
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     "block",
     [
@@ -243,14 +252,15 @@ def test_entities_of_a_page_are_never_resolved() -> None:
     ids=["NaN", "deep", "cut", "text"],
 )
 def test_hostile_json_in_a_page_costs_only_its_block(block: str) -> None:
-    """Fault 14: refused or left out, and the good block is read."""
+    """Refused or left out, and the good block is read."""
     rows, _, _ = reading(page(block, GOOD), "html", **OPTIONS)
 
     assert "Jardin de la gare" in [row.row.get("name") for row in rows]
 
 
+@pytest.mark.fault(14)
 def test_a_page_nested_without_end_is_no_danger() -> None:
-    """Fault 14: neither a crash nor a long wait."""
+    """Neither a crash nor a long wait."""
     deep = "<div itemscope itemprop='x'>" * 5000
 
     rows, _, _ = reading(page(GOOD, body=deep), "html", **OPTIONS)
