@@ -270,7 +270,7 @@ def reports(held: int, fine: int) -> Callable[[Desk], None]:
 
 @pytest.mark.fault(19)
 def test_when_many_sources_fall_the_operator_is_told_instead(desk: Desk) -> None:
-    """All records of many sources: 3 of 12 on one rule: no partner gets a letter, the operator one, with the sources."""
+    """Three sources of 12 on one rule: no partner gets a letter, the operator one, with the sources."""
     reports(3, 9)(desk)
     with mailbox() as box:
         desk.server = box.server
