@@ -132,27 +132,26 @@ class Platform:
         found = totals(self.search, _now().date().isoformat())
         return found.projects, found.partners
 
+    @functools.cached_property
+    def shelf(self) -> SourceShelf:
+        """The source files of the instance, by the ids that they give."""
+        return SourceShelf(self.settings.sources_dir, self.vocabulary)
+
     def source_ids(self) -> list[str]:
-        """The ids of all source files, in order."""
-        return sorted(path.stem for path in self.settings.sources_dir.glob("*.toml"))
+        """The ids of all sources, in order; of a file with a fault its name stands for it."""
+        return sorted(self.shelf.all())
 
     def sources(self, names: Sequence[str] = ()) -> list[Source]:
         """The sources of the instance, or those named. Raises ConfigError naming file, line and nearest word."""
-        if names:
-            return [self.source(name) for name in names]
-        return [load_source(path, self.vocabulary) for path in sorted(self.settings.sources_dir.glob("*.toml"))]
+        return [self.source(name) for name in names or self.source_ids()]
 
     def source(self, name: str) -> Source:
-        """One source by id, or by the path of its file."""
+        """One source by id, or by the path of its file (``….toml``). Raises ConfigError."""
         path = Path(name)
         if path.suffix != ".toml":
-            path = self.settings.sources_dir / f"{name}.toml"
+            return self.shelf.one(name)
         if not path.is_file():
-            known = ", ".join(sorted(found.stem for found in self.settings.sources_dir.glob("*.toml")))
-            raise ConfigError(
-                f"There is no source `{name}` ({path} does not exist). Known sources: {known or 'none'}.",
-                f"Il n'y a pas de source « {name} » ({path} n'existe pas). Sources connues : {known or 'aucune'}.",
-            )
+            raise ConfigError(f"{path} does not exist.", f"{path} n'existe pas.")
         return load_source(path, self.vocabulary)
 
     def _schedule(self, source: str) -> str | None:
@@ -267,7 +266,7 @@ class Platform:
                 visitor=self.visitor,
             )
             with contextlib.closing(merger):
-                yield Writer(shop, indexer, self.reader, self.source, self._run_ended)
+                yield Writer(shop, indexer, self.reader, self.shelf.one, self._run_ended)
 
     def work(self, stop: threading.Event, watcher: Watcher, until_idle: bool = False, due: bool = True) -> None:
         """Harvest what is asked for and, if ``due``, what is due: until ``stop``, or until nothing is left to do.
@@ -275,9 +274,8 @@ class Platform:
         Raises DataFolderBusy, EngineUnavailable, ConfigError (no such time zone).
         """
         pace = Pace(zone_named(self.settings.timezone), self.settings.fetch_threads)
-        shelf = SourceShelf(self.settings.sources_dir, self.vocabulary)
         with self.writing(stop.is_set) as writer:
-            Worker(writer, self._ledger, shelf, pace, watcher, _now).run(stop, until_idle, due)
+            Worker(writer, self._ledger, self.shelf, pace, watcher, _now).run(stop, until_idle, due)
 
     def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:
         """Work until ``stop``, whatever fails in between; wait while another process writes. Letters go out too."""

@@ -17,7 +17,7 @@ from federation.ledger.candidacies import Candidacy, CandidacyState
 from federation.ledger.runs import ulid
 from federation.model import Text
 from federation.pipeline.proposal import source_text
-from federation.pipeline.sources import parse_source
+from federation.pipeline.sources import SourceShelf, parse_source
 from federation.pipeline.trial import TrialRefused, check_address
 from federation.pipeline.trial.visitor import visitor_source
 from federation.pipeline.visitors import Pace, Visitors
@@ -135,6 +135,8 @@ class JoiningDesk:
         else:
             parse_source(written, f"{chosen}.toml", self._vocabulary, self._settings.sources_dir)
         path = self._settings.sources_dir / f"{chosen}.toml"
+        if chosen in SourceShelf(self._settings.sources_dir, self._vocabulary).all():
+            raise _there(path)
         _write_new(path, written)
         if not self._ledger.candidacies.decide(reference, CandidacyState.APPROVED, by, None, self._clock()):
             path.unlink()
@@ -242,15 +244,20 @@ def _write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise ConfigError(
-            f"{path} is there already; nothing was written. Choose another id: --id.",
-            f"{path} existe déjà ; rien n'a été écrit. Choisissez un autre identifiant : --id.",
-        ) from error
+        raise _there(path) from error
     except OSError as error:
         why = os_reason(error)
         raise ConfigError(
             f"{path} cannot be written: {why['en']}.", f"{path} ne peut pas être écrit : {why['fr']}."
         ) from error
+
+
+def _there(path: Path) -> ConfigError:
+    return ConfigError(
+        f"A source `{path.stem}` is there already ({path.parent}); nothing was written. Choose another id: --id.",
+        f"Il y a déjà une source « {path.stem} » ({path.parent}) ; rien n'a été écrit. Choisissez un autre "
+        "identifiant : --id.",
+    )
 
 
 def _decided(reference: str) -> ConfigError:

@@ -203,6 +203,18 @@ def test_a_yes_writes_the_source_file(desk: Desk) -> None:
     assert (found.state, found.decided_by) == (CandidacyState.APPROVED, "ana")
 
 
+def test_a_yes_takes_no_id_that_another_file_gives(desk: Desk) -> None:
+    """Two files of one id would be a fault of both: the source that is there would not be harvested any more."""
+    link = tried(desk)
+    first = desk.submit(asked(desk, feed=link), CLIENT)
+    path = desk.approve(first, "alice")
+    path.rename(desk.folder / "another-name.toml")
+    second = desk.submit(asked(desk, feed=link), CLIENT)
+
+    with pytest.raises(ConfigError, match="there already"):
+        desk.approve(second, "alice")
+
+
 def test_a_yes_never_writes_over_a_file(desk: Desk) -> None:
     """The file that is there stays, the request stays open; another id works."""
     (desk.folder / "reseau-des-jardins.toml").write_text("mine")

@@ -33,15 +33,22 @@ class SourceShelf:
             return self._found
 
     def one(self, source: str) -> Source:
-        """One source as its file, and what that names, say now. Raises ConfigError."""
-        self.all()
-        path = self._paths.get(source, self._folder / f"{source}.toml")
-        if not path.is_file():
-            raise ConfigError(
-                f"{path.name}: this source file does not exist any more.",
-                f"{path.name} : ce fichier de source n'existe plus.",
-            )
-        return load_source(path, self._vocabulary)
+        """One source by its id, as its file, and what that names, say now.
+
+        Raises ConfigError (there is none, two files claim its id, or its file has a fault).
+        """
+        known = self.all()
+        path = self._paths.get(source)
+        if path is not None and path.is_file():
+            return load_source(path, self._vocabulary)
+        if isinstance(fault := known.get(source), ConfigError):
+            raise fault
+        ids = ", ".join(sorted(known))
+        raise ConfigError(
+            f"There is no source `{source}` (no file in {self._folder} has this id). Known sources: {ids or 'none'}.",
+            f"Il n'y a pas de source « {source} » (aucun fichier de {self._folder} n'a cet identifiant). Sources "
+            f"connues : {ids or 'aucune'}.",
+        )
 
     def _stamp(self) -> _Mark:
         """Names, times and sizes: also of the word lists beside the source files."""
@@ -57,11 +64,28 @@ class SourceShelf:
     def _read(self) -> None:
         found: dict[str, Source | ConfigError] = {}
         paths: dict[str, Path] = {}
+        faulty: dict[str, tuple[ConfigError, Path]] = {}
         for path in sorted(self._folder.glob("*.toml")):
             try:
                 source = load_source(path, self._vocabulary)
             except ConfigError as error:
-                found.setdefault(path.stem, error)
+                faulty[path.stem] = error, path
                 continue
-            found[source.id], paths[source.id] = source, path
+            if source.id in found:
+                found[source.id] = _twice(source.id, self._folder)
+                paths.pop(source.id, None)
+            else:
+                found[source.id], paths[source.id] = source, path
+        for name, (error, path) in faulty.items():
+            if name not in found:
+                found[name], paths[name] = error, path
         self._found, self._paths = found, paths
+
+
+def _twice(source: str, folder: Path) -> ConfigError:
+    """Several files of one id: to harvest them by turns would withdraw each other's records."""
+    return ConfigError(
+        f"Several files in {folder} have the id `{source}`: give each another one, or remove those that are too many.",
+        f"Plusieurs fichiers de {folder} ont l'identifiant « {source} » : donnez à chacun le sien, ou retirez ceux qui "
+        "sont en trop.",
+    )
