@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from lying_server import LyingServer
 from years import NIGHT, Instance, iri, is_held, row, rows, rules
 
 from federation.errors import DataFolderBusy, EngineUnavailable
@@ -26,9 +27,9 @@ def vocabulary() -> Vocabulary:
 
 
 @pytest.fixture
-def here(tmp_path: Path, vocabulary: Vocabulary) -> Iterator[Instance]:
-    """An instance without records, that must be in order when the test is over."""
-    instance = Instance(tmp_path / "here", vocabulary)
+def here(tmp_path: Path, vocabulary: Vocabulary, server: LyingServer) -> Iterator[Instance]:
+    """An instance without records, whose feeds come over HTTP, that must be in order when the test is over."""
+    instance = Instance(tmp_path / "here", vocabulary, server=server)
     yield instance
     instance.check()
     instance.close()

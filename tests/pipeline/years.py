@@ -1,4 +1,7 @@
-"""A small instance that tests harvest for years: its clock, feeds, restarts and people are the test's; no network."""
+"""A small instance that tests harvest for years: its clock, feeds, restarts and people are the test's.
+
+Its feeds lie in files, or at a lying server, and then every harvest goes over HTTP.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from consistency import check
+from lying_server import LyingServer, http
 from made_up import BASE, VOLATILE
 
 from federation.engines.store_oxigraph import open_store
@@ -18,6 +22,7 @@ from federation.ledger import open_ledger
 from federation.ledger.records import PRESENT, RecordState
 from federation.model import Rule, RunKind, RunReport, RunState, to_lines
 from federation.pipeline import Asked, Preview, Workshop, forget_record, harvest, known_of, preview
+from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.merge import Merger
 from federation.pipeline.sources import Source, load_source
 from federation.settings import Settings
@@ -57,8 +62,9 @@ def rows(count: int, text: str = "Un projet", start: int = 0) -> list[Row]:
 class Instance:
     """An instance with sources ``s`` of partner ``p``, ``t`` of partner ``q``; open it, harvest, restart it."""
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary, days: int = 0) -> None:
-        """Open it, so many days after the start."""
+    def __init__(self, folder: Path, vocabulary: Vocabulary, days: int = 0, server: LyingServer | None = None) -> None:
+        """Open it, so many days after the start. ``server``: where its feeds lie, if not in files."""
+        self.server = server
         self.folder, self.vocabulary, self.clock = folder, vocabulary, SetClock()
         self.clock.turn(days * (NIGHT + timedelta(minutes=1)))  # no night is just seven days from another
         (folder / "sources").mkdir(parents=True, exist_ok=True)
@@ -79,7 +85,16 @@ class Instance:
         self.merger = Merger(self.store, self.ledger, BASE, self.clock, single)
         self.merger.recover()
         self.shop = Workshop(
-            self.settings, self.vocabulary, self.ledger, self.merger, self.clock, lambda _batch: None, {}
+            self.settings, self.vocabulary, self.ledger, self.merger, self.clock, lambda _batch: None, {},
+            visitor=self.visitor(),
+        )  # fmt: skip
+
+    def visitor(self) -> Visitor:
+        """Who asks for its feeds: pauses let only the test's time pass."""
+        return Visitor(
+            self.settings,
+            sleep=lambda seconds: self.clock.turn(timedelta(seconds=seconds)),
+            now=self.clock,
         )
 
     def close(self) -> None:
@@ -92,7 +107,7 @@ class Instance:
         """Write the file of a source; ``fields`` go beside or in place of the usual mapping."""
         mapping = {"name": "name", "description": "description", **fields}
         text = (
-            f'[source]\nid = "{source}"\npartner = "{partner}"\nurl = "../{source}.json"\nformat = "json"\n'
+            f'[source]\nid = "{source}"\npartner = "{partner}"\nurl = "{self.address(source)}"\nformat = "json"\n'
             'licence = "https://creativecommons.org/licenses/by/4.0/"\n[records]\nid = "id"\npage = "url"\n'
             + (f'at = "{at}"\n' if at else "")
             + "[fields]\n"
@@ -106,7 +121,14 @@ class Instance:
 
     def feed_text(self, text: str, name: str = "s") -> None:
         """Write the body that a source gives from now on."""
-        (self.folder / f"{name}.json").write_text(text, "utf-8")
+        if self.server is None:
+            (self.folder / f"{name}.json").write_text(text, "utf-8")
+        else:
+            self.server.answers[f"/{name}.json"] = http(text.encode(), "Content-Type: application/json")
+
+    def address(self, source: str) -> str:
+        """Where the feed of a source lies."""
+        return f"../{source}.json" if self.server is None else self.server.url(f"/{source}.json")
 
     def source(self, name: str = "s") -> Source:
         """A source as its file says."""

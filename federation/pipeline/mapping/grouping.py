@@ -18,7 +18,7 @@ from federation.pipeline.cleaning import Problem, is_missing
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
 from federation.pipeline.mapping.identity import canonical, normal_id, record_key
-from federation.pipeline.mapping.messages import finding
+from federation.pipeline.mapping.messages import finding, left_out
 from federation.pipeline.mapping.paths import (
     Getter,
     Row,
@@ -28,6 +28,7 @@ from federation.pipeline.mapping.paths import (
     is_template,
     scalar,
 )
+from federation.pipeline.mapping.provenance import Own
 from federation.pipeline.mapping.values import leaves, plain
 from federation.pipeline.sources import Source
 from federation.vocabulary import fold
@@ -66,7 +67,7 @@ class Sorter:
     def __init__(self, source: Source, base_url: str, effort: Effort) -> None:
         records = source.records
         self._source, self._effort = source, effort
-        self._own = (f"{base_url}/records/", f"{base_url}/id/")
+        self._own = Own(base_url)
         self._types = frozenset(name.removeprefix("schema:") for name in records.types)
         self._only = _conditions(source.only, effort)
         self._excluded = _conditions(source.excluded, effort)
@@ -125,12 +126,14 @@ class Sorter:
             try:
                 why = None if raw.deleted else self._set_aside(raw.row)
                 identifier = None if why else self.identify(raw.row)
+                if identifier is not None and self._own.names(identifier) and not raw.deleted:
+                    why = "own"
             except TooCostlyError as error:
                 said = finding(Problem("record-too-costly", error.field), raw.where, error.field, None, None)
                 yield Outcome(raw.where, None, None, (said,))
                 continue
             if why is not None:
-                yield Outcome(raw.where, None, None, (), excluded=why)
+                yield Outcome(raw.where, None, None, left_out(why), excluded=why)
             elif identifier is None:
                 said = finding(Problem("id-missing", ""), raw.where, self._id_field, "identifier", None)
                 yield Outcome(raw.where, None, None, (said,))
@@ -145,11 +148,7 @@ class Sorter:
         why = self.excluded(row)
         if why is None and pattern is not None and not self._matches(row, pattern):
             return "match"
-        return "own" if why is None and self._is_ours(row) else why
-
-    def _is_ours(self, row: Row) -> bool:
-        name = row.get("@id")
-        return isinstance(name, str) and name.startswith(self._own)
+        return "own" if why is None and self._own.made(row) else why
 
     def _matches(self, row: Row, pattern: str) -> bool:
         page = self.page(row, self.identify(row) or "")

@@ -16,9 +16,10 @@ from federation.pipeline.cleaning import Problem, clean_iri, normal_address
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
 from federation.pipeline.mapping.grouping import Group, Sorter
 from federation.pipeline.mapping.identity import canonical
-from federation.pipeline.mapping.messages import finding
+from federation.pipeline.mapping.messages import finding, left_out
 from federation.pipeline.mapping.nodes import ObjectPlan, ScalarPlan, keep_apart, reference
 from federation.pipeline.mapping.plans import Planner, stricter
+from federation.pipeline.mapping.provenance import Own
 from federation.pipeline.mapping.sheet import Sheet
 from federation.pipeline.mapping.terms import RecordTerms
 from federation.pipeline.sources import Source
@@ -54,6 +55,7 @@ class Mapper:
         self._repeat = frozenset(source.records.repeat)
         self._terms = RecordTerms(source, vocabulary, base_url)
         self._start = f"{base_url}/records/{source.partner.slug}/"
+        self._own = Own(base_url)
         names = {term.removesuffix(".at"): paths[0] for term, paths in source.fields.items()}
         if source.records.page:
             names["page"] = source.records.page[0]
@@ -110,6 +112,8 @@ class Mapper:
         heads = dict(zip((plan.key for plan in self._heads), values, strict=False))
         head = self._terms.head(heads, sheet)
         address = self._page(page, sheet)
+        if self._own.names(address):
+            return Outcome(group.where, None, None, left_out("own"), rows=group.size, excluded="own")
         openness = stricter(self._source.openness, head.access or Openness.OPENDATA)
         made: Record | None = None
         excluded = None

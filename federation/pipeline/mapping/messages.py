@@ -26,6 +26,17 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         "cette ligne répète à l'identique une autre ligne ({suggestion}).",
         "this row repeats another row ({suggestion}) word for word.",
     ),
+    "own-record": (
+        _I,
+        "la fiche vient d'ici même : son adresse, sa page ou sa provenance est la nôtre. Elle n'est pas reprise.",
+        "the record comes from this very place: its address, its page or its provenance is ours. It is not taken "
+        "again.",
+    ),
+    "read-at-origin": (
+        _I,
+        "la fiche vient d'un producteur que nous lisons chez lui ([origins]). Elle n'est pas reprise ici.",
+        "the record comes from a producer whom we read at his own place ([origins]). It is not taken again here.",
+    ),
     "page-missing": (
         _V,
         "la fiche n'a pas d'adresse de page chez vous : sans elle, personne ne peut revenir à la source.",
@@ -246,6 +257,12 @@ def finding(problem: Problem, where: str, field: str | None, term: str | None, r
         suggestion=problem.suggestion,
         record=record,
     )
+
+
+def left_out(why: str) -> tuple[Finding, ...]:
+    """Say once for all its rows why a part of a feed is left out, where the partner may not expect it."""
+    rule = {"own": "own-record", "origin": "read-at-origin"}.get(why)
+    return () if rule is None else (finding(Problem(rule, ""), "", None, None, None),)
 
 
 def clipped(text: str) -> str:
