@@ -84,7 +84,36 @@ def test_a_page_that_is_gone_for_good_leaves_the_list_whole(visits: Visits) -> N
 
     delivery = visits.go(visits.source("/sitemap.xml", format="html"))
 
-    assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, True, ["fetch:gone"])
+    assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, True, ["dead-link"])
+
+
+def test_dead_links_of_a_sitemap_are_asked_for_once(visits: Visits) -> None:
+    """404 is an answer, too: the next visit is unchanged; a page that dies later is told."""
+    site(visits.server, *[(f"/{n}", "2026-11-01") for n in range(10)])
+    dead = http(b"", status="404 Not Found")
+    visits.server.answers["/3"] = dead
+    source = visits.source("/sitemap.xml", format="html")
+    first, second = visits.go(source), visits.go(source)
+    site(visits.server, *[(f"/{n}", "2026-11-01") for n in range(9)], ("/9", "2026-11-02"))
+    visits.server.answers |= {"/3": dead, "/9": dead}
+    third, fourth = visits.go(source), visits.go(source)
+
+    assert (first.whole, len(first.pages), rules(first)) == (True, 9, ["dead-link"])
+    assert (second.unchanged, fourth.unchanged) == (True, True)
+    assert (third.unchanged, third.conditional, rules(third)) == (False, True, ["dead-link"])
+    assert visits.server.paths.count("/3") == 1
+
+
+def test_a_site_of_dead_links_is_out_of_order(visits: Visits) -> None:
+    """More than a fifth of the pages are not there: the list is not whole, so nothing counts as absent."""
+    site(visits.server, *[(f"/{n}", "") for n in range(10)])
+    for number in range(3):
+        visits.server.answers[f"/{number}"] = http(b"", status="404 Not Found")
+
+    delivery = visits.go(visits.source("/sitemap.xml", format="html"))
+
+    assert (len(delivery.pages), delivery.whole) == (7, False)
+    assert rules(delivery) == ["dead-link"] * 3 + ["dead-links"]
 
 
 @pytest.mark.fault(1)
@@ -448,3 +477,44 @@ def test_an_outbox_of_another_host_is_not_asked_for(visits: Visits) -> None:
     delivery = visits.go(visits.source("/@jo", format="activitypub"))
 
     assert (len(delivery.pages), delivery.whole, rules(delivery)) == (1, False, ["paging-elsewhere"])
+
+
+def rss(*names: str, next_: str = "") -> bytes:
+    """A page of a feed, with a link to the next one or without."""
+    link = f'<atom:link rel="next" href="{next_}"/>' if next_ else ""
+    items = "".join(f"<item><guid>{name}</guid><title>{name}</title></item>" for name in names)
+    space = 'xmlns:atom="http://www.w3.org/2005/Atom"'
+    return f'<rss version="2.0" {space}><channel><title>F</title>{link}{items}</channel></rss>'.encode()
+
+
+def test_the_older_pages_of_a_feed_are_read(visits: Visits) -> None:
+    """RFC 5005: rel=next in the feed; 304 for all pages is an unchanged feed, and nothing is asked for twice."""
+    pages = {"/feed": rss("a", next_="?p=2"), "/feed?p=2": rss("b", next_="?p=3"), "/feed?p=3": rss("c")}
+    visits.server.answers |= {path: [http(page, f'ETag: "{path}"'), SAME] for path, page in pages.items()}
+    source = visits.source(format="feed")
+
+    first, second = visits.go(source), visits.go(source)
+
+    assert ([page.body for page in first.pages], first.whole) == (list(pages.values()), True)
+    assert (second.unchanged, second.pages) == (True, ())
+    assert visits.server.paths == [*pages, *pages]
+
+
+@pytest.mark.parametrize("next_", ["/feed", "https://elsewhere.example/feed?p=2", "/feed?p=4"])
+def test_a_feed_whose_next_page_leads_astray_is_not_whole(visits: Visits, next_: str) -> None:
+    """In circles, to another site, to nowhere: what came is delivered, and the reason told."""
+    visits.server.answers["/feed"] = http(rss("a", next_=next_))
+
+    delivery = visits.go(visits.source(format="feed"))
+
+    assert (len(delivery.pages), delivery.whole, len(delivery.findings)) == (1, False, 1)
+
+
+def test_a_feed_may_be_asked_for_page_by_page(visits: Visits) -> None:
+    """As WordPress numbers its pages (``?paged=2``): the list ends where there is none."""
+    visits.server.answers |= {f"/feed?paged={n}": http(rss(f"a{n}", f"b{n}")) for n in range(1, 4)}
+
+    delivery = visits.go(visits.source(format="feed", paging={"page": "paged"}))
+
+    assert (len(delivery.pages), delivery.whole) == (3, True)
+    assert visits.server.paths[-1] == "/feed?paged=4"

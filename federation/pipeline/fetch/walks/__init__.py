@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.faults import invalid_address
 from federation.pipeline.fetch.visit import Visitor
-from federation.pipeline.fetch.walks import oai, outbox, paging, single, sitemap, wordpress
+from federation.pipeline.fetch.walks import feed, oai, outbox, paging, single, sitemap, wordpress
 from federation.pipeline.fetch.walks.trip import Trip
 from federation.pipeline.sources import Source
 from federation.settings import Settings
 
-_BY_FORMAT = {"oai-pmh": oai.walk, "activitypub": outbox.walk, "html": sitemap.walk}
+_BY_FORMAT = {"feed": feed.walk, "oai-pmh": oai.walk, "activitypub": outbox.walk, "html": sitemap.walk}
 
 
 def visit(

@@ -55,6 +55,14 @@ def items(document: Any, at: str | None) -> list[Any] | None:
     return document if isinstance(document, list) else None
 
 
+def entries(root: etree._Element | None) -> list[etree._Element] | None:
+    """The entries of a feed in RSS (0.9x, 1.0, 2.0) or Atom, whatever its namespaces. None: no feed."""
+    if root is None or local(root) not in ("rss", "RDF", "feed"):
+        return None
+    holders = [root, *children(root, "channel")]
+    return [entry for holder in holders for name in ("item", "entry") for entry in children(holder, name)]
+
+
 def number(value: Any) -> int | None:
     """Read a total: a whole number, or text that spells one."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,15}\s*", value):

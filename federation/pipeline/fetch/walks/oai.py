@@ -11,7 +11,7 @@ from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.faults import FetchFailed, FetchRefused, shown
 from federation.pipeline.fetch.received import Fetched
 from federation.pipeline.fetch.walks import said
-from federation.pipeline.fetch.walks.documents import children, local, number, parsed_xml, text_of
+from federation.pipeline.fetch.walks.documents import children, local, number, text_of
 from federation.pipeline.fetch.walks.tally import Tally
 from federation.pipeline.fetch.walks.trip import WEEK, Trip, not_data, with_query
 
@@ -56,7 +56,7 @@ def _read(trip: Trip, asked: dict[str, str]) -> tuple[Tally, bool]:
         page = tally.read(address, accept=_ACCEPT, params=others)
         if page is None:
             break
-        root = parsed_xml(page.body, trip.max_bytes, shown(address))
+        root = tally.xml(page)
         if root is None or local(root) != "OAI-PMH":
             # the reader of the format explains what a first page is instead
             tally.keep(page)

@@ -1,4 +1,4 @@
-"""A JSON list in pages, as the ``[paging]`` table of its source file describes them. Must never go on for ever."""
+"""A list in pages, JSON or a feed, as the ``[paging]`` table of its source file says. Must never go on for ever."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.faults import FetchFailed, FetchRefused
 from federation.pipeline.fetch.received import Fetched
 from federation.pipeline.fetch.walks import said
-from federation.pipeline.fetch.walks.documents import dig, items, next_link, number, parsed_json
+from federation.pipeline.fetch.walks.documents import dig, entries, items, next_link, number, parsed_json
 from federation.pipeline.fetch.walks.tally import Tally, unchanged
 from federation.pipeline.fetch.walks.trip import Trip, with_query
 from federation.pipeline.sources import Paging
@@ -43,8 +43,7 @@ def _read(trip: Trip, paging: Paging) -> Tally:
         page = tally.read(address, ends=_PAST_THE_END if numbered else ())
         if page is None:
             break
-        document = parsed_json(page.body)
-        listed = items(document, trip.source.records.at)
+        document, listed = _looked_into(tally, page)
         if tally.pages and listed == []:
             break
         count = len(listed or ())
@@ -57,6 +56,15 @@ def _read(trip: Trip, paging: Paging) -> Tally:
         before = max(before, count)
         address = _next(tally, page, document, paging)
     return tally
+
+
+def _looked_into(tally: Tally, page: Fetched) -> tuple[Any, list[Any] | None]:
+    """The parsed page and the records on it; None for what cannot be told."""
+    if tally.trip.source.format == "feed":
+        root = tally.xml(page)
+        return root, entries(root)
+    document = parsed_json(page.body)
+    return document, items(document, tally.trip.source.records.at)
 
 
 def _first(trip: Trip, paging: Paging) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from federation.model import Finding, Severity
-from federation.pipeline.fetch.faults import FetchFailed, FetchRefused, shown
+from federation.pipeline.fetch.faults import Fault, FetchFailed, FetchRefused, shown
 
 
 def _finding(rule: str, fr: str, en: str, where: str = "", suggestion: str | None = None) -> Finding:
@@ -17,9 +17,9 @@ _KEPT = {
 
 
 def page_failed(number: int, address: str, error: FetchFailed | FetchRefused) -> Finding:
-    """A page could not be had after others were read."""
+    """A page could not be had after others were read. That one page is gone for good says nothing of the feed."""
     return _finding(
-        error.rule,
+        f"fetch:{Fault.STATUS.value}" if error.fault is Fault.GONE else error.rule,
         f"Page {number} : {error.text['fr']} {_KEPT['fr']}",
         f"Page {number}: {error.text['en']} {_KEPT['en']}",
         shown(address),
@@ -116,6 +116,29 @@ def sitemap_broken(address: str) -> Finding:
         f"{shown(address)} n'est pas un plan de site (sitemap) lisible. {_KEPT['fr']}",
         f"{shown(address)} is not a sitemap that can be read. {_KEPT['en']}",
         shown(address),
+    )
+
+
+def dead_link(address: str, status: int | None) -> Finding:
+    """The sitemap names a page that the site itself says is not there."""
+    return _finding(
+        "dead-link",
+        f"Le plan de site nomme {shown(address)}, mais cette page n'existe pas ou plus ({status}). Sa fiche compte "
+        "comme absente. Retirez l'adresse du plan de site, ou rétablissez la page.",
+        f"The sitemap names {shown(address)}, but there is no such page, or not any more ({status}). Its record counts "
+        "as absent. Take the address out of the sitemap, or put the page back.",
+        shown(address),
+    )
+
+
+def many_dead_links(dead: int, named: int) -> Finding:
+    """So many pages are not there that the site rather than the pages must be at fault."""
+    return _finding(
+        "dead-links",
+        f"{dead} des {named} pages du plan de site n'existent pas ou plus : le site semble en panne ou en travaux. "
+        f"{_KEPT['fr']}",
+        f"{dead} of the {named} pages of the sitemap are not there: the site seems to be out of order or under "
+        f"construction. {_KEPT['en']}",
     )
 
 

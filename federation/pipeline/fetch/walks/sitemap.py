@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-from federation.model import Finding
 from federation.pipeline.fetch.delivery import Delivery
 from federation.pipeline.fetch.faults import Fault, FetchFailed, FetchRefused, shown
 from federation.pipeline.fetch.received import Fetched
@@ -24,6 +23,11 @@ _SITEMAPS, _ADDRESSES, _DEPTH = 50, 50_000, 3
 _ACCEPT = "application/xml, text/xml, text/html;q=0.9, */*;q=0.5"
 _FAILURES = 5
 """Failures in a row after which the site is left alone."""
+
+_ABSENT = frozenset({404, 410})
+_DEAD = "dead"  # what is kept of a page that is not there, in place of validators
+_DEAD_SHARE = 5
+"""Where more than one page in so many is not there, the site is at fault, and its list is not whole."""
 
 
 def walk(trip: Trip) -> Delivery:
@@ -48,10 +52,14 @@ def walk(trip: Trip) -> Delivery:
             kept[address] = dict(known)
     if len(chosen) > trip.source.limits.pages:
         tally.doubt(said.sitemap_long(trip.source.limits.pages))
-    error = _read(tally, chosen[: trip.source.limits.pages], survey.addresses, kept, full)
+    asked = chosen[: trip.source.limits.pages]
+    error = _read(tally, asked, survey.addresses, kept, full)
     if full and error is not None and not tally.pages:
         raise error
-    same = set(survey.addresses) == set(trip.known) - {trip.source.url}
+    dead = _dead(kept)
+    if len(dead) > max(1, len(survey.addresses) // _DEAD_SHARE):
+        tally.doubt(said.many_dead_links(len(dead), len(survey.addresses)))
+    same = set(survey.addresses) == set(trip.known) - {trip.source.url} and dead == _dead(trip.known)
     return Delivery(
         tuple(tally.pages),
         whole=tally.whole and full,
@@ -143,6 +151,7 @@ def _read(
 ) -> FetchFailed | FetchRefused | None:
     """Fetch the chosen pages; one that fails is told and left, several in a row end the visit. Give the last failure.
 
+    That a page is not there (404, 410) is an answer and no failure: the list is whole without it.
     ``kept`` takes what the next visit must know of each page.
     """
     trip, failures = tally.trip, 0
@@ -153,9 +162,14 @@ def _read(
             page = trip.get(address, accept="text/html, */*;q=0.5", conditional=not full, params={})
         except (FetchFailed, FetchRefused) as error:
             last = error
-            failures = 0 if _told(tally, number, address, error) else failures + 1
+            if error.status in _ABSENT:
+                tally.findings.append(said.dead_link(address, error.status))
+                kept[address] = {_DEAD: str(error.status), "lastmod": lastmods[address]}
+                failures = 0
+                continue
+            tally.doubt(said.page_failed(number, address, error))
+            failures += 1
             if error.fault is Fault.BUDGET or failures == _FAILURES:
-                tally.whole = False
                 break
             continue
         failures = 0
@@ -166,11 +180,6 @@ def _read(
     return last
 
 
-def _told(tally: Tally, number: int, address: str, error: FetchFailed | FetchRefused) -> bool:
-    """Tell of a page that could not be read; say whether the site itself says that it is gone for good."""
-    finding: Finding = said.page_failed(number, address, error)
-    if error.fault is Fault.GONE:
-        tally.findings.append(finding)
-        return True
-    tally.doubt(finding)
-    return False
+def _dead(known: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """The pages that were not there."""
+    return {address for address, about in known.items() if _DEAD in about}

@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from lxml import etree
+
 from federation.model import Finding
 from federation.pipeline.fetch.delivery import Delivery
-from federation.pipeline.fetch.faults import FetchFailed, FetchRefused
+from federation.pipeline.fetch.faults import FetchFailed, FetchRefused, shown
 from federation.pipeline.fetch.received import Fetched
 from federation.pipeline.fetch.walks import said
+from federation.pipeline.fetch.walks.documents import parsed_xml
 from federation.pipeline.fetch.walks.trip import WEEK, Trip, conditions, learnt
 
 
@@ -51,7 +54,7 @@ class Tally:
         try:
             self.trip.budget.spend_page()
             self.asked += 1
-            page = self.trip.get(address, accept=accept, params=params)
+            page = self.trip.brought.pop(address, None) or self.trip.get(address, accept=accept, params=params)
         except (FetchFailed, FetchRefused) as error:
             if not self.pages:
                 raise
@@ -66,6 +69,19 @@ class Tally:
         self._bodies.add(page.sha256)
         self.learnt[address] = learnt(page)
         return page
+
+    def xml(self, page: Fetched) -> etree._Element | None:
+        """Parse a page that was read; None, with the reason noted, if it is no XML or unpacks badly.
+
+        Raises FetchFailed, FetchRefused if nothing was kept yet.
+        """
+        try:
+            return parsed_xml(page.body, self.trip.max_bytes, shown(page.final_url))
+        except (FetchFailed, FetchRefused) as error:
+            if not self.pages:
+                raise
+            self.doubt(said.page_failed(self.asked, page.final_url, error))
+            return None
 
     def keep(self, page: Fetched, count: int = 0, total: int | None = None) -> None:
         """Take a page with ``count`` records; ``total`` is what it says of the whole list."""
@@ -133,6 +149,7 @@ def unchanged(trip: Trip, accept: str | None = None) -> Delivery | None:
         except (FetchFailed, FetchRefused):
             return None  # the walk meets it again, and tells
         if answer.status != 304:
+            trip.brought[address] = answer  # the walk need not ask again
             return None
     validators = {address: dict(known) for address, known in trip.known.items()}
     validators[trip.source.url] = {**validators.get(trip.source.url, {}), **trip.dates(full=False)}

@@ -42,6 +42,7 @@ class Trip:
         self.params, self._headers = source.request.resolved(environ)
         self._full = full
         self.started = visitor.now()
+        self.brought: dict[str, Fetched] = {}  # whole answers to a condition, not yet taken by the walk
         self._size = source.limits.bytes or settings.fetch_bytes
         # what only finds pages, as sitemaps and an actor do, does not count as one of them
         self.budget = Budget(visitor.monotonic, settings.fetch_visit_seconds, source.limits.pages, _BODIES * self._size)
