@@ -222,6 +222,13 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         "« {value} » n'est pas un code de cette forme.",
         '"{value}" is not a code of this form.',
     ),
+    "reference-dangling": (
+        _W,
+        "« {value} » renvoie à quelque chose que le flux ne décrit pas ; c'est laissé de côté. Décrivez-le dans le "
+        "flux, au moins par son nom.",
+        '"{value}" refers to something that the feed does not describe; it is left out. Describe it in the feed, at '
+        "least by its name.",
+    ),
     "node-incomplete": (
         _I,
         "« {value} » est laissé de côté : il y manque une information indispensable (un nom, une adresse).",

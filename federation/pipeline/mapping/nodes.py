@@ -5,6 +5,7 @@ Inner nodes are named ``{record}#{term}-{hash}``, so the same content gives the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ from federation.vocabulary import Field
 
 GEO = "http://www.opengis.net/ont/geosparql#"
 RDF_TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
+
+_REFERENCE = re.compile(r"(?:https?://|urn:|_:)\S+", re.IGNORECASE)
+"""What refers to a node, and is nobody's name."""
 
 Item = list[Any]
 """What was read for one node: one raw value per child, in the order of the children."""
@@ -141,6 +145,10 @@ class ObjectPlan:
 
     def _node(self, item: Item, sheet: Sheet) -> str | None:
         sheet.effort.spend(len(self.children), self.key)
+        if (missing := self._dangling(item)) is not None:
+            sheet.problems.append(Problem("reference-dangling", missing))
+            sheet.report(self.key)
+            return None
         lines: list[str] = []
         constants: list[str] = []
         point = self._point(item, sheet) if self.placed else []
@@ -159,6 +167,15 @@ class ObjectPlan:
                 constants += child.written(list(child.constant), sheet)
         lines += point
         return self._named([*lines, *constants], item, sheet) if lines else None
+
+    def _dangling(self, item: Item) -> str | None:
+        """The reference, if that is all there is of a node that should have a name: the feed does not describe it."""
+        if self.word is None or self.children[self.word].field.name != "name":
+            return None
+        word = item[self.word]
+        if not isinstance(word, str) or _REFERENCE.fullmatch(word.strip()) is None:
+            return None
+        return word if all(_empty(raw) for index, raw in enumerate(item) if index != self.word) else None
 
     def _named(self, lines: list[str], item: Item, sheet: Sheet) -> str | None:
         """Write the node, unless it lacks something that its shape asks for."""
