@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from federation.pipeline.readers.markup import root_of
 from federation.pipeline.readers.reading import ReadOptions, UnreadableFeed
 from federation.pipeline.readers.text import decode, kind_of
 
@@ -42,10 +43,8 @@ _ROOTS = {
 }
 """Root elements of XML; a sitemap is the way to pages."""
 
-_ROOT = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _STRUCTURED = re.compile(rb"application/ld\+json|\sitemscope[\s=>]", re.IGNORECASE)
 _AS2 = b"www.w3.org/ns/activitystreams"
-_XML_REACH = 8192
 
 
 def detect(body: bytes, content_type: str | None, name: str) -> str | None:
@@ -58,8 +57,8 @@ def detect(body: bytes, content_type: str | None, name: str) -> str | None:
         return "xlsx" if _is_workbook(body) else None
     if kind in ("ole", "gzip", "pdf"):
         return None
-    if kind == "xml" or (kind == "html" and _xml_root(body) in _ROOTS):
-        return _ROOTS.get(_xml_root(body))
+    if kind == "xml":
+        return _ROOTS.get(root_of(body))
     if kind == "html":
         return "html" if _STRUCTURED.search(body) else None
     claimed = _BY_SUFFIX.get(PurePosixPath(name.split("?")[0].lower()).suffix) or _BY_TYPE.get(
@@ -68,12 +67,6 @@ def detect(body: bytes, content_type: str | None, name: str) -> str | None:
     if kind == "json" or claimed in _OF_JSON:
         return _json_flavour(body) or claimed or "json"
     return claimed or ("csv" if _is_table(body) else None)
-
-
-def _xml_root(body: bytes) -> str:
-    head = re.sub(rb"<!--.*?-->", b"", body[:_XML_REACH].replace(b"\x00", b""), flags=re.DOTALL)
-    found = _ROOT.search(head)
-    return found[1].decode("ascii") if found else ""
 
 
 def _is_workbook(body: bytes) -> bool:

@@ -61,7 +61,7 @@ def read_html(body: bytes, options: ReadOptions) -> Reading:
     if not body.strip():
         empty_body(proved=False)
     kind = kind_of(body)
-    if kind not in (None, "html", "xml") or (kind == "xml" and b"<html" not in body[:4096].lower()):
+    if kind not in (None, "html"):
         raise not_what_was_promised(str(kind), "HTML")
     findings: list[Finding] = []
     page = _parsed(body, options, findings)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from federation.model import Finding, Severity
+from federation.pipeline.readers.markup import markup_of
 from federation.pipeline.readers.reading import ReadOptions, UnreadableFeed, remark
 
 _BOMS = (
@@ -77,15 +78,9 @@ def kind_of(body: bytes) -> str | None:
     for magic, kind in _KINDS:
         if body.startswith(magic):
             return kind
-    head = body[:2048].removeprefix(codecs.BOM_UTF8).lstrip().lower()
-    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or (
-        head.startswith((b"<!--", b"<?xml")) and b"<html" in head
-    ):
-        return "html"
-    if head.startswith(
-        (b"<?xml", b"<!doctype", b"<rss", b"<feed", b"<rdf:rdf", b"<oai-pmh", b"<urlset", b"<sitemapindex")
-    ):
-        return "xml"
+    if (markup := markup_of(body)) is not None:
+        return markup
+    head = body[:2048].removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith((b"{", b"[{", b"[\n", b"[\r", b"[ ", b"[]")):
         return "json"
     return None

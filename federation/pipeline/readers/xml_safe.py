@@ -27,7 +27,7 @@ def parse_xml(body: bytes, options: ReadOptions, expected: str) -> etree._Elemen
     Raises UnreadableFeed: something else than XML, cut, not well-formed (with line and column), entities.
     """
     kind = kind_of(body)
-    if kind is not None and kind != "xml" and not (kind == "html" and _declares_feed(body)):
+    if kind is not None and kind != "xml":
         raise not_what_was_promised(kind, expected)
     if b"<" not in body[:2048].replace(b"\x00", b""):
         raise not_xml(expected)
@@ -44,11 +44,6 @@ def parse_xml(body: bytes, options: ReadOptions, expected: str) -> etree._Elemen
     if doctype is not None and next(iter(doctype.iterentities()), None) is not None:
         raise _entities()
     return root
-
-
-def _declares_feed(body: bytes) -> bool:
-    """An XML document whose texts speak of HTML is no page: the root decides."""
-    return re.search(rb"<(rss|feed|rdf:RDF|OAI-PMH)[\s>]", body[:2048]) is not None
 
 
 def name_of(element: Any) -> tuple[str, str]:

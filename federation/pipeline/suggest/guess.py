@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import orjson
 
 from federation.pipeline.readers import detect
+from federation.pipeline.readers.markup import markup_of
 from federation.pipeline.suggest.columns import path_of
 
 _CARREFOUR = b"w3id.org/carrefour/context/"
@@ -59,7 +60,7 @@ def guess(body: bytes, url: str, content_type: str | None, headers: Mapping[str,
         if other is not None:
             return other
     if found is None:
-        return Guess(url, "html") if b"<html" in body[:_REACH].lower() else None
+        return Guess(url, "html") if markup_of(body) == "html" else None
     profile = _profile(found, body, url, document)
     at = None if profile in ("yeswiki", "gogocarto", "wordpress") else _list_in(document) if found == "json" else None
     if profile is not None and profile != "geojson" and found != "json":
