@@ -21,7 +21,7 @@ from federation.pipeline.account import Account
 from federation.pipeline.apply import BATCH, Site, Stopped, apply, note_absences, withdraw
 from federation.pipeline.check import check
 from federation.pipeline.collector import collector_paused
-from federation.pipeline.fetch import Delivery
+from federation.pipeline.fetch import Delivery, Fault, FetchRefused
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.history import forget, retire, undo
 from federation.pipeline.intake import keep, kept, obtain
@@ -116,6 +116,8 @@ def harvest(source: Source, shop: Workshop, progress: Progress, asked: Asked | N
         except (PartnerError, PeerError, ConfigError) as error:
             run.account.add("", [failure(error, source)])
             report = replace(run.report, state=RunState.FAILED, message=str(error))
+            if isinstance(error, FetchRefused) and error.fault is Fault.GONE:  # nobody is to ask there every night
+                shop.ledger.sources.set_state(source.id, "paused", error.text["fr"])
         return _finish(run, report)
 
 
