@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import functools
 import io
 import re
 from collections import Counter
@@ -13,15 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from federation.errors import ConfigError, did_you_mean
 from federation.model import Text
 from federation.vocabulary.graph import Graph
+from federation.vocabulary.neighbours import LIKENESS, Neighbours
 from federation.vocabulary.terms import BASE, SKOS, Concept, Licence, Scheme, fold
 
 OPEN_LICENCES = BASE + "licence/open/"
 _SEPARATORS = re.compile(r"[\s\-_./,;:()]+")
 _LICENCE_TAIL = re.compile(r"(/(deed(\.[a-z_]+)?|legalcode(\.[a-z_]+)?|index\.html?))?/*$")
 THEME = BASE + "theme/"
-_WORD = re.compile(r"\w+")
-_WORD_LENGTH = 4  # shorter words are mostly articles and prepositions
-_LIKENESS = 0.6  # below this ratio a suggestion is more often wrong than useful
 
 
 class Thesauri:
@@ -54,6 +51,7 @@ class Thesauri:
         self._hints = {scheme: {w: found[0] for w, found in words.items()} for scheme, words in self._words.items()}
         tags = {tag: THEME + code for tag, code in usage.items()}
         self._hints[THEME] = tags | self._hints.get(THEME, {})
+        self._near = {scheme: Neighbours(hints) for scheme, hints in self._hints.items()}
 
     def _index(self, iris: Iterable[str]) -> dict[str, tuple[str, ...]]:
         words: dict[str, list[str]] = {}
@@ -89,24 +87,9 @@ class Thesauri:
 
     def nearest(self, scheme: str, word: str) -> Concept | None:
         """The concept to suggest to a person for an unknown word; None if nothing is close."""
-        hints = self._hints[self.scheme(scheme)]
-        best = _nearest_word(fold(word), tuple(hints))
-        return self.concepts[hints[best]] if best is not None else None
-
-
-@functools.lru_cache(maxsize=4096)  # a feed repeats its unknown words
-def _nearest_word(word: str, known: tuple[str, ...]) -> str | None:
-    """The known word that is nearest: sharing most of its words (singular or plural), else spelled alike."""
-    stems = _stems(word)
-    best = max(((len(stems & _stems(other)), -len(other), other) for other in known), default=(0, 0, ""))
-    if best[0]:
-        return best[2]
-    near = difflib.get_close_matches(word, known, n=1, cutoff=_LIKENESS)
-    return near[0] if near else None
-
-
-def _stems(text: str) -> set[str]:
-    return {word.rstrip("sx") for word in _WORD.findall(text) if len(word) >= _WORD_LENGTH}
+        iri = self.scheme(scheme)
+        best = self._near[iri].nearest(fold(word))
+        return self.concepts[self._hints[iri][best]] if best is not None else None
 
 
 def _concept(graph: Graph, iri: str, narrower: tuple[str, ...]) -> Concept:
@@ -192,4 +175,4 @@ def tag_usage(crosswalks: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]
 
 def nearest_hint(word: str, known: Iterable[str] | Mapping[str, object]) -> Text:
     """`` Did you mean `x`?`` for the nearest known word, or nothing, in French and English."""
-    return did_you_mean(next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=_LIKENESS)), None))
+    return did_you_mean(next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=LIKENESS)), None))

@@ -40,7 +40,7 @@ class ConceptFinder:
     def __call__(self, leaf: Any, problems: list[Problem], effort: Effort) -> tuple[tuple[str, ...], str | None]:
         """Give the concepts of a leaf, and the word itself if it is unknown (to be kept as a keyword).
 
-        The nearest concept is looked for while ``effort`` has hints left: it takes about two milliseconds.
+        The nearest concept is looked for while ``effort`` has hints left: it takes up to two milliseconds.
         """
         word = as_string(plain(leaf))
         if word is None or is_missing(word):
