@@ -18,6 +18,7 @@ from federation.model import RunReport
 from federation.pipeline import Asked, Progress, Workshop, forget_record, harvest, visit_source
 from federation.pipeline.fetch import Delivery
 from federation.pipeline.merge import AppliedBatch
+from federation.pipeline.pruning import prune
 from federation.pipeline.sources import Source
 
 INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batches
@@ -146,6 +147,10 @@ class Writer:
         found = forget_record(record, self._shop)
         self._indexer.commit()
         return found
+
+    def prune(self) -> None:
+        """Forget what has been kept for long enough: bytes and revisions of old runs, what has expired."""
+        prune(self._shop.ledger, self._shop.clock())
 
     def rebuild(self) -> int:
         """Make the merged view and the index again from the records and the ledger. Returns how many projects."""

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, delete, select, update
 
 from federation.ledger.database import Database
 from federation.ledger.schema import throttle
+from federation.ledger.throttles import LONGEST
 from federation.ledger.times import from_text, to_text
 
 _FAMILY = "login-"
-_FORGOTTEN = timedelta(hours=24)  # after the last try
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Attempts:
             tx.execute(delete(throttle).where(throttle.c.key == _hashed("name", name)))
 
     def _counted(self, keys: Mapping[str, Patience], now: datetime, tx: Connection) -> dict[str, tuple[int, datetime]]:
-        old = throttle.c.since <= to_text(now - _FORGOTTEN)
+        old = throttle.c.since <= to_text(now - LONGEST)
         tx.execute(delete(throttle).where(throttle.c.key.startswith(_FAMILY, autoescape=True), old))
         query = (
             select(throttle.c.key, throttle.c.count, throttle.c.since)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, not_, select
+from sqlalchemy import Row, delete, exists, select
 
 from federation.errors import EngineUnavailable, os_reason
 from federation.ledger.database import Database
@@ -122,19 +122,42 @@ class Bodies:
         for path in paths - shared:
             (self._folder / path).unlink(missing_ok=True)
 
-    def prune(self, before: datetime, keep: Iterable[str] = ()) -> int:
-        """Forget bodies fetched before a time, save those in ``keep`` (the last good ones); return how many.
+    def sources(self) -> list[str]:
+        """The ids of all sources of which anything is kept."""
+        with self._database.read() as tx:
+            return list(tx.scalars(select(body.c.source).distinct().order_by(body.c.source)))
+
+    def prune(self, source: str, before: datetime, keep: Collection[str] = ()) -> int:
+        """Forget bodies of a source fetched before a time, save those in ``keep`` (by hash); return how many.
 
         A row goes before its file: a crash in between leaves a file too many, never a row without its file.
         """
-        old = and_(body.c.fetched_at < to_text(before), not_(body.c.sha256.in_(list(keep))))
+        of_source = body.c.source == source
+        query = select(body.c.sha256, body.c.path).where(of_source, body.c.fetched_at < to_text(before))
         with self._database.write() as tx:
-            paths = set(tx.scalars(select(body.c.path).where(old)))
-            count = tx.execute(delete(body).where(old)).rowcount
-            kept = {path for path in paths if tx.scalar(select(exists().where(body.c.path == path)))}
-        for path in paths - kept:
-            (self._folder / path).unlink(missing_ok=True)
-        return count
+            old = {sha256: path for sha256, path in tx.execute(query) if sha256 not in keep}
+            for sha256 in old:
+                tx.execute(delete(body).where(body.c.sha256 == sha256, of_source))
+            unused = [path for path in old.values() if not tx.scalar(select(exists().where(body.c.path == path)))]
+        for path in unused:
+            _remove(self._folder / path)
+        return len(old)
+
+    def sweep(self) -> int:
+        """Remove files that no row names, which a crash left; return how many. Only for the one writer, between runs."""
+        with self._database.read() as tx:
+            known = set(tx.scalars(select(body.c.path)))
+        strays = [path for path in self._folder.glob("*/*") if path.relative_to(self._folder).as_posix() not in known]
+        return sum(_remove(path) for path in strays)
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file that nobody needs; one that cannot be removed now is for the next sweep."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _body(row: Row[Any]) -> Body:

@@ -23,7 +23,7 @@ from federation.ledger.times import from_text
 from federation.model import Part, Rule, RunKind, RunReport, RunState
 
 APPROVED_FOR = timedelta(days=3)
-UNDOABLE_FOR = timedelta(days=90)  # as long as revisions are kept
+UNDOABLE_FOR = timedelta(days=90)  # as long as bytes and revisions are kept: design of harvesting, sections 2 and 7
 _IDLE = frozenset({"paused", "retired"})  # states of sources that are not harvested
 _STARTED = tuple(state for state in RunState if state is not RunState.QUEUED)
 

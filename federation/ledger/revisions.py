@@ -6,7 +6,7 @@ One row holds a batch; it is written with the batch's journal row, before the st
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,10 +62,15 @@ class Revisions:
         """Remove everything kept of a record: a person asked for it."""
         self._rewrite(source, lambda each: each.record != record, tx)
 
-    def prune(self, before: datetime) -> int:
-        """Forget what runs changed before a time; return how many rows went."""
+    def prune(self, before: datetime, keep: Collection[str] = ()) -> int:
+        """Forget what runs changed before a time, but for those in ``keep``; return how many rows went.
+
+        A run loses all or nothing: an undoing by halves would be worse than none.
+        """
         with self._database.write() as tx:
-            return tx.execute(delete(revision).where(revision.c.made < to_text(before))).rowcount
+            old = set(tx.scalars(select(revision.c.run).where(revision.c.made < to_text(before)).distinct()))
+            gone = sorted(old - set(keep))
+            return sum(tx.execute(delete(revision).where(revision.c.run == name)).rowcount for name in gone)
 
     def _rewrite(self, source: str, keeps: Callable[[Revision], bool], tx: Connection) -> None:
         for row in tx.execute(select(revision.c.id, revision.c.payload).where(revision.c.source == source)).all():

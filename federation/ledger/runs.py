@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from federation.errors import DataFolderBusy
 from federation.ledger.database import Database
 from federation.ledger.findings import saying
-from federation.ledger.schema import journal, run
+from federation.ledger.records import PRESENT, RecordStatus
+from federation.ledger.schema import journal, record_state, run
 from federation.ledger.times import from_text, to_text
 from federation.model import Counts, Hold, Part, Rule, RunKind, RunReport, RunState
 
@@ -148,11 +149,28 @@ class Runs:
         with self._database.read() as tx:
             return dict(tx.scalar(select(run.c.options).where(run.c.id == name)) or {})
 
-    def highest_live(self, source: str, since: datetime) -> int:
-        """The highest number of live records with which a run of a source has ended since then; 0 if none has."""
-        query = select(func.max(run.c.live)).where(run.c.source == source, run.c.ended >= to_text(since))
+    def highest_live(self, source: str, since: datetime, unapproved: datetime) -> int:
+        """The highest number of records of a source that were online since then, as its ended runs tell; 0 if none.
+
+        Of a run that began since ``unapproved`` this is the number before its withdrawals, though it was cut: what it
+        brought and what it took away count alike whether it took one run or two. Of an earlier one it is the number
+        with which it ended: a person had agreed to fewer.
+        """
+        columns = (run.c.state, run.c.started, run.c.counts, run.c.live)
+        query = select(*columns).where(run.c.source == source, run.c.ended >= to_text(since), run.c.live.is_not(None))
+        began = to_text(unapproved)
         with self._database.read() as tx:
-            return tx.scalar(query) or 0
+            rows = tx.execute(query).all()
+        ends = [row.live for row in rows if row.started < began and row.state != RunState.ABANDONED]
+        peaks = [row.live + (row.counts or {}).get("withdrawn", 0) for row in rows if row.started >= began]
+        return max([*ends, *peaks], default=0)
+
+    def last_undo(self, source: str) -> datetime | None:
+        """When a person last had a run of a source undone."""
+        query = select(func.max(run.c.started)).where(run.c.source == source, run.c.kind == RunKind.UNDO.value)
+        with self._database.read() as tx:
+            started = tx.scalar(query.where(run.c.state != RunState.QUEUED.value))
+        return None if started is None else from_text(started)
 
     def finish(self, report: RunReport, tx: Connection | None = None) -> None:
         """Write the account of a run. Its findings are kept apart (findings.py)."""
@@ -177,15 +195,18 @@ class Runs:
             "progress": None,
         }
         with self._database.write(tx) as tx:
+            if report.state is RunState.ABANDONED:
+                values |= _left_by(report.run, report.source, tx)
             tx.execute(update(run).where(run.c.id == report.run).values(values))
 
     def abandon_open(self, now: datetime) -> list[RunReport]:
         """Mark every running run as abandoned and return them. Only for the one writer, when it opens the ledger."""
         with self._database.write() as tx:
-            names = list(tx.scalars(select(run.c.id).where(run.c.state == RunState.RUNNING.value)))
+            cut = tx.execute(select(run.c.id, run.c.source).where(run.c.state == RunState.RUNNING.value)).all()
+            names = [name for name, _ in cut]
             values = {"state": RunState.ABANDONED.value, "ended": to_text(now), "holder": None}
-            if names:
-                tx.execute(update(run).where(run.c.id.in_(names)).values(values))
+            for name, source in cut:
+                tx.execute(update(run).where(run.c.id == name).values(values | _left_by(name, source, tx)))
             return [_report(row) for row in tx.execute(select(run).where(run.c.id.in_(names)).order_by(run.c.id))]
 
     def get(self, name: str) -> RunReport | None:
@@ -215,6 +236,12 @@ class Runs:
             rows = tx.execute(select(run).order_by(run.c.started.desc(), run.c.id.desc()).limit(limit)).all()
         return [_report(row) for row in rows]
 
+    def since(self, moment: datetime) -> list[RunReport]:
+        """The runs that have ended since then, or not ended."""
+        query = select(run).where(or_(run.c.ended.is_(None), run.c.ended >= to_text(moment))).order_by(run.c.id)
+        with self._database.read() as tx:
+            return [_report(row) for row in tx.execute(query)]
+
     def that_wrote(self) -> Iterator[RunReport]:
         """The ended runs that wrote to the public graph, oldest first."""
         wrote = select(journal.c.run).distinct()
@@ -234,6 +261,15 @@ class Runs:
             f"Une moisson de la source {source} est déjà en cours (processus {holder}). Attendez qu'elle finisse, ou "
             "arrêtez-la.",
         )
+
+
+def _left_by(name: str, source: str, tx: Connection) -> dict[str, Any]:
+    """What a run that was cut has come to: how many records are online, and how many it had withdrawn."""
+    online = record_state.c.state.in_([state.value for state in PRESENT])
+    gone = (record_state.c.state == RecordStatus.WITHDRAWN.value, record_state.c.last_run == name)
+    of_source = select(func.count()).where(record_state.c.source == source)
+    withdrawn = tx.scalar(of_source.where(*gone)) or 0
+    return {"live": tx.scalar(of_source.where(online)) or 0, "counts": asdict(Counts(withdrawn=withdrawn))}
 
 
 def _report(row: Row[Any]) -> RunReport:

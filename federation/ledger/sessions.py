@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from federation.ledger.accounts import Account, account_of
 from federation.ledger.database import Database
@@ -48,11 +48,16 @@ class Sessions:
             "seen": to_text(now),
             "until": to_text(now + ABSOLUTE),
         }
-        ended = or_(session.c.until <= to_text(now), session.c.seen <= to_text(now - IDLE))
         with self._database.write() as tx:
-            tx.execute(delete(session).where(ended))
+            self.prune(now, tx)
             tx.execute(insert(session), values)
         return token, Session(who, csrf)
+
+    def prune(self, now: datetime, tx: Connection | None = None) -> int:
+        """Forget the sessions that have ended; return how many."""
+        ended = or_(session.c.until <= to_text(now), session.c.seen <= to_text(now - IDLE))
+        with self._database.write(tx) as tx:
+            return tx.execute(delete(session).where(ended)).rowcount
 
     def get(self, token: str, now: datetime) -> Session | None:
         """The session of a token; None if it is unknown, two hours idle, twelve hours old, or its account disabled."""

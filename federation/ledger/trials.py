@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from federation.ledger.database import Database
 from federation.ledger.schema import trial
@@ -27,10 +27,15 @@ class Trials:
         """Keep a result until a time, for whoever knows ``token``. What has expired is forgotten."""
         row = {"id": hashed(token), "made": to_text(now), "until": to_text(until), "result": dict(result)}
         with self._database.write() as tx:
-            tx.execute(delete(trial).where(trial.c.until <= to_text(now)))
+            self.prune(now, tx)
             tx.execute(insert(trial), row)
             beyond = select(trial.c.id).order_by(trial.c.made.desc()).offset(MOST)
             tx.execute(delete(trial).where(trial.c.id.in_(beyond)))
+
+    def prune(self, now: datetime, tx: Connection | None = None) -> int:
+        """Forget the results that have expired; return how many."""
+        with self._database.write(tx) as tx:
+            return tx.execute(delete(trial).where(trial.c.until <= to_text(now))).rowcount
 
     def find(self, token: str, now: datetime) -> Mapping[str, Any] | None:
         """The result that was kept for ``token``; None if there is none, or not any more."""

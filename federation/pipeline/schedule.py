@@ -127,6 +127,11 @@ def asked_back(retry_after: str | None, now: datetime) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def is_pruning_due(last: str | None, now: datetime) -> bool:
+    """Say whether what is old is to be forgotten: once a day. What a clock noted that ran ahead counts for nothing."""
+    return last is None or not _DAY > now - from_text(last) >= -_EARLY
+
+
 def noted(due: datetime | None) -> str | None:
     """A moment as the ledger keeps it."""
     return None if due is None else to_text(due)

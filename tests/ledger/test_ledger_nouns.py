@@ -18,6 +18,7 @@ from federation.ledger import Ledger, open_ledger
 from federation.ledger.changes import NewChange
 from federation.ledger.identities import ClaimRow, Minted
 from federation.ledger.records import IN_LIST, RecordState, RecordStatus
+from federation.ledger.revisions import Revision
 from federation.ledger.runs import ulid
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.ledger.times import from_text, to_seconds, to_text
@@ -206,12 +207,56 @@ def test_old_bodies_go_but_the_last_good_ones_stay(ledger: Ledger) -> None:
         ledger.bodies.keep(each, "avise", NOW + timedelta(days=at)) for at, each in ((0, b"o"), (1, b"g"), (99, b"n"))
     )
 
-    removed = ledger.bodies.prune(NOW + timedelta(days=90), keep=[good.sha256])
+    removed = ledger.bodies.prune("avise", NOW + timedelta(days=90), keep=[good.sha256])
 
     assert removed == 1
     assert (ledger.bodies.read(good.sha256), ledger.bodies.read(new.sha256)) == (b"g", b"n")
     with pytest.raises(LookupError):
         ledger.bodies.read(old.sha256)
+
+
+def test_bytes_that_two_sources_share_go_with_the_last_of_them(ledger: Ledger) -> None:
+    """Pruning one source leaves the file that another one still needs."""
+    kept = ledger.bodies.keep(b"same", "avise", NOW)
+    ledger.bodies.keep(b"same", "colibris", NOW)
+
+    assert ledger.bodies.prune("avise", NOW + timedelta(days=1)) == 1
+    assert ledger.bodies.read(kept.sha256) == b"same"
+    assert ledger.bodies.sources() == ["colibris"]
+    assert ledger.bodies.prune("colibris", NOW + timedelta(days=1)) == 1
+    assert ledger.bodies.sweep() == 0
+
+
+def test_a_file_that_no_row_names_is_swept_away(ledger: Ledger, tmp_path: Path) -> None:
+    """A crash between the row and its file leaves a file too many; the next sweep takes it, and nothing else."""
+    kept = ledger.bodies.keep(b"mine", "avise", NOW)
+    folder = next(path for path in tmp_path.rglob("bodies"))
+    (folder / "ab").mkdir(exist_ok=True)
+    (folder / "ab" / "stray.gz").write_bytes(b"")
+
+    assert ledger.bodies.sweep() == 1
+    assert ledger.bodies.read(kept.sha256) == b"mine"
+
+
+def test_a_run_loses_all_of_its_revisions_or_none(ledger: Ledger) -> None:
+    """An undoing by halves would be worse than none: one old batch goes only with the others of its run."""
+    with ledger.write() as tx:
+        for run, day in (("a", 0), ("b", 0), ("b", 5), ("c", 5)):
+            ledger.revisions.add(run, "avise", NOW + timedelta(days=day), [Revision("r", None, None, {})], tx)
+
+    assert ledger.revisions.prune(NOW + timedelta(days=3), keep={"b"}) == 1
+    assert [len(list(ledger.revisions.of_run(run))) for run in "abc"] == [0, 2, 1]
+
+
+def test_what_has_expired_is_forgotten_on_its_day(ledger: Ledger) -> None:
+    """Trials, sessions and tries go when their time is over, also if nobody comes any more."""
+    ledger.trials.keep("token", {}, NOW, NOW + timedelta(days=7))
+    ledger.throttles.take("trial:x", 1, timedelta(hours=1), NOW)
+    ledger.attempts.begin("ana", "192.0.2.1", NOW)
+    soon, later = NOW + timedelta(hours=23), NOW + timedelta(days=8)
+
+    assert (ledger.trials.prune(soon), ledger.throttles.prune(soon)) == (0, 0)
+    assert (ledger.trials.prune(later), ledger.throttles.prune(later)) == (1, 3)
 
 
 def test_the_change_log_is_numbered_without_gaps(ledger: Ledger) -> None:

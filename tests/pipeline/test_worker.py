@@ -23,7 +23,7 @@ from federation.pipeline.fetch import Delivery
 from federation.pipeline.fetch.faults import Fault, FetchFailed
 from federation.pipeline.schedule import slot_on
 from federation.pipeline.sources import Partner, Source
-from federation.pipeline.worker import Desk, Pace, Pauses, Watcher, Worker, keep_working
+from federation.pipeline.worker import PRUNED, Desk, Pace, Pauses, Watcher, Worker, keep_working
 from federation.pipeline.worker.jobs import Progress
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -64,6 +64,7 @@ class StandIn:
     done: list[str] = field(default_factory=list)
     fetching: set[str] = field(default_factory=set)
     most: int = 0
+    pruned: int = 0
 
     def fetch(self, wanted: Source) -> Delivery:
         self.fetching.add(wanted.url)
@@ -101,6 +102,9 @@ class StandIn:
         run = self.ledger.runs.start(before.source, "p", NOON, 1, kind=order.kind, of=order.of)
         self.done.append(f"{order.kind.value} {order.of}")
         return self._finish(run, before.source, RunState.SUCCEEDED, "")
+
+    def prune(self) -> None:
+        self.pruned += 1
 
     def _finish(self, run: str, name: str, state: RunState, message: str) -> RunReport:
         report = RunReport(run, name, "p", state, NOON, NOON, Counts(), message=message)
@@ -167,6 +171,25 @@ def test_orders_come_first_then_what_is_due_longest(bench: Bench) -> None:
     assert bench.writer.done == ["e", "m", "b", "d", "a"]
     assert [report.run for report in bench.reports[:2]] == orders
     assert bench.ledger.runs.queued() == []
+
+
+def test_what_is_old_is_forgotten_once_a_day(bench: Bench) -> None:
+    """Each day once, however often the worker is started; a clock that ran ahead for a while stops nothing for long."""
+    seen = []
+    for hours in (0, 1, 23, 24, 25, 48, -72, -71):
+        bench.now = NOON + timedelta(hours=hours)
+        bench.work()
+        seen.append(bench.writer.pruned)
+
+    assert seen == [1, 1, 1, 2, 2, 3, 4, 4]
+
+
+def test_what_is_old_is_left_by_who_only_carries_out_orders(bench: Bench) -> None:
+    """A command that has one thing done does nothing else."""
+    bench.ledger.cursors.set_fact(PRUNED, late(99).isoformat())
+    bench.work(due=False)
+
+    assert bench.writer.pruned == 0
 
 
 def test_a_feed_that_hangs_delays_nobody_else(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from federation.errors import CarrefourError, ConfigError
 from federation.ledger import Ledger
 from federation.ledger.runs import Order
 from federation.ledger.sources import SourceRow
-from federation.ledger.times import from_text
+from federation.ledger.times import from_text, to_text
 from federation.model import Counts, Finding, RunKind, RunReport, RunState, Severity
 from federation.pipeline import schedule
 from federation.pipeline.worker.beat import Beat
@@ -26,9 +26,10 @@ from federation.pipeline.worker.fetches import Fetches
 from federation.pipeline.worker.jobs import Arrival, Job, Pace, Shelf, Watcher, Writing
 from federation.pipeline.worker.keeping import Pauses, keep_working, one_at_a_time
 
-__all__ = ["Desk", "Pace", "Pauses", "Shelf", "Watcher", "Worker", "Writing", "keep_working", "one_at_a_time"]
+__all__ = ["PRUNED", "Desk", "Pace", "Pauses", "Shelf", "Watcher", "Worker", "Writing", "keep_working", "one_at_a_time"]
 
 RESUMED = 3  # times that a run which ends its process is tried again at once; then it is due as after failures
+PRUNED = "pruned"  # fact: when what is old was last forgotten
 _FAILED = frozenset({RunState.FAILED, RunState.INCOMPLETE})
 
 
@@ -69,6 +70,8 @@ class Worker:
             if due:
                 self._resume()
             while not stop.is_set():
+                if due:
+                    self._prune()
                 self._look(due)
                 self._begin()
                 if self._ready:
@@ -126,6 +129,15 @@ class Worker:
             if due is not None and due <= now:
                 found.append((due, name))
         return [Job(name, slot=due) for due, name in sorted(found)]
+
+    def _prune(self) -> None:
+        """Have what is old forgotten once a day; noted first, so that what cannot be forgotten is no endless work."""
+        if self._seconds() - self._looked < self._pace.look:
+            return
+        now = self._clock()
+        if schedule.is_pruning_due(self._ledger.cursors.fact(PRUNED), now):
+            self._ledger.cursors.set_fact(PRUNED, to_text(now))
+            self._writer.prune()
 
     # -- fetching ----------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ class Writing(Protocol):
     def carry_out(self, order: Order, progress: Progress, queued: str | None = None) -> RunReport:
         """Replay, undo or retire: what needs no fetch."""
 
+    def prune(self) -> None:
+        """Forget what has been kept for long enough. Never during a run."""
+
 
 class Shelf(Protocol):
     """The source files of the instance."""

@@ -1,0 +1,83 @@
+"""Forgets what has been kept for long enough: bytes, revisions, trials, sessions, tries. Once a day, between two runs.
+
+Must never forget what a run that can still be replayed or undone needs, nor the last good bytes of a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from federation.errors import EngineUnavailable
+from federation.ledger import Ledger
+from federation.ledger.operations import UNDOABLE_FOR
+from federation.model import RunReport, RunState
+from federation.pipeline.intake import MANIFEST
+
+_SPARE = timedelta(days=2)  # a clock may go from a day ahead to one behind
+_GOOD = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many of each went. ``files``: bytes that a crash had left without an account."""
+
+    bodies: int
+    revisions: int
+    trials: int
+    sessions: int
+    tries: int
+    files: int
+
+
+def prune(ledger: Ledger, now: datetime) -> Pruned:
+    """Forget what is old. Only for the one writer, while no run is under way. Raises EngineUnavailable."""
+    before = now - UNDOABLE_FOR - _SPARE
+    recent = ledger.runs.since(before)
+    undoable = {run.run for run in recent} | {run.of for run in recent if run.of}
+    inputs: dict[str, set[str]] = {}
+    for run in (*recent, *_standing(ledger, recent)):
+        if run.input_sha256 is not None:
+            inputs.setdefault(run.source, set()).add(run.input_sha256)
+    return Pruned(
+        bodies=_bodies(ledger, before, inputs),
+        revisions=ledger.revisions.prune(before, undoable),
+        trials=ledger.trials.prune(now),
+        sessions=ledger.sessions.prune(now),
+        tries=ledger.throttles.prune(now),
+        files=ledger.bodies.sweep(),
+    )
+
+
+def _standing(ledger: Ledger, recent: Iterable[RunReport]) -> list[RunReport]:
+    """Runs of any age whose bytes are needed: each source's last good one and its last, and those ordered again."""
+    names: set[str] = {run.of for run in recent if run.of and run.ended is None}
+    sources = [row.id for row in ledger.sources.all()]
+    names |= {ledger.cursors.fact(f"settled/{source}") or "" for source in sources}
+    found = [ledger.runs.get(name) for name in names]
+    for source in sources:
+        found += [ledger.runs.last(source, _GOOD), ledger.runs.last(source, [*_GOOD, RunState.ABANDONED])]
+    return [run for run in found if run is not None]
+
+
+def _bodies(ledger: Ledger, before: datetime, inputs: Mapping[str, set[str]]) -> int:
+    """Forget old bytes, source by source; one whose lists of pages cannot be read is left for another day."""
+    count = 0
+    for source in ledger.bodies.sources():
+        try:
+            keep = {each for sha256 in inputs.get(source, ()) for each in _with_pages(sha256, source, ledger)}
+        except (EngineUnavailable, orjson.JSONDecodeError, LookupError):
+            continue
+        count += ledger.bodies.prune(source, before, keep)
+    return count
+
+
+def _with_pages(sha256: str, source: str, ledger: Ledger) -> set[str]:
+    """A body that is kept, with the pages that it lists if it is the list of a visit."""
+    known = ledger.bodies.about(sha256, source)
+    if known is None or known.content_type != MANIFEST:
+        return {sha256}
+    return {sha256, *(page for _, page, _ in orjson.loads(ledger.bodies.read(sha256))["pages"])}

@@ -1,0 +1,128 @@
+"""Forgetting what has been kept for long enough, on an instance that harvests: what may still be needed stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from federation.ledger.runs import Order
+from federation.model import RunKind, RunState
+from federation.pipeline.fetch import Delivery, Fetched
+from federation.pipeline.intake import keep
+from federation.pipeline.pruning import prune
+from federation.vocabulary import load
+from tests.pipeline.years import Instance
+
+LONG = timedelta(days=120)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Instance]:
+    """An instance with two sources."""
+    made = Instance(tmp_path, load())
+    yield made
+    made.close()
+
+
+def row(number: int, name: str = "Jardin") -> dict[str, object]:
+    """One row of a feed."""
+    return {"id": str(number), "name": f"{name} {number}", "url": f"https://p.example/{number}", "description": "x"}
+
+
+def test_old_bytes_and_revisions_go_and_the_last_good_bytes_stay(here: Instance) -> None:
+    """After 90 days a run can be neither replayed nor undone; what the source last said stays for ever."""
+    first = here.run([row(1)])
+    second = here.night([row(1, "Verger")])
+    here.clock.turn(LONG)
+
+    gone = prune(here.ledger, here.clock())
+
+    assert (gone.bodies, gone.revisions) == (1, 2)
+    assert here.ledger.bodies.about(str(first.input_sha256), "s") is None
+    assert here.run(kind=RunKind.REPLAY, of=first.run).state is RunState.FAILED
+    assert here.run(kind=RunKind.REPLAY, of=second.run).state is RunState.SUCCEEDED
+    here.check()
+
+
+def test_what_can_still_be_replayed_or_undone_stays_whole(here: Instance) -> None:
+    """Within 90 days every run can be put back, whatever has been forgotten meanwhile."""
+    here.run([row(1)])
+    before = here.dump()
+    here.clock.turn(timedelta(days=80))
+    second = here.run([row(1, "Verger"), row(2)])
+    here.clock.turn(timedelta(days=80))
+
+    prune(here.ledger, here.clock())
+    here.undo(second)
+
+    assert here.dump() == before
+    here.check()
+
+
+def test_bytes_that_are_read_again_without_being_fetched_anew_stay(here: Instance) -> None:
+    """A server may say for years that nothing has changed: its one body is old, and every run has read it."""
+    first = here.run([row(1)])
+    for _ in range(4):
+        here.clock.turn(timedelta(days=40))
+        assert here.run().state is RunState.UNCHANGED
+    here.feed_text("no feed at all")
+    assert here.night().state is RunState.FAILED
+
+    prune(here.ledger, here.clock())
+
+    assert here.ledger.bodies.read(str(first.input_sha256))
+    assert here.run(kind=RunKind.REPLAY, of=first.run).state is RunState.SUCCEEDED
+
+
+def test_the_pages_of_a_visit_stay_with_their_list(here: Instance) -> None:
+    """A visit of several pages is kept as a list and its pages: all of them, or none."""
+    source = here.source()
+    pages = tuple(
+        Fetched(body, sha, f"https://p.example/{sha[:1]}", 200, "application/json")
+        for body, sha in ((b"[1]", _sha(b"[1]")), (b"[2]", _sha(b"[2]")))
+    )
+    visit = Delivery(pages)
+    keep(visit, source, here.ledger, here.clock())
+    here.run([row(1)])
+    run = here.ledger.runs.start("s", "p", here.clock(), 1)
+    here.ledger.runs.note(run, input_sha256=visit.sha256)
+    here.clock.turn(LONG)
+
+    prune(here.ledger, here.clock())
+
+    assert all(here.ledger.bodies.about(sha, "s") for sha in (visit.sha256, *(page.sha256 for page in pages)))
+
+
+def test_an_order_that_waits_keeps_what_it_needs(here: Instance) -> None:
+    """Whoever asked in time for an old run to be undone or read again is not let down by the night's cleaning."""
+    first = here.run([row(1)])
+    here.night([row(1, "Verger")])
+    here.ledger.runs.queue("s", "p", here.clock(), Order(RunKind.REPLAY, first.run))
+    here.clock.turn(LONG)
+
+    prune(here.ledger, here.clock())
+
+    assert here.ledger.bodies.read(str(first.input_sha256))
+    assert list(here.ledger.revisions.of_run(first.run))
+
+
+def test_a_list_of_pages_that_cannot_be_read_costs_nothing(here: Instance) -> None:
+    """What belongs to it is not known any more, so everything of that source stays."""
+    source = here.source()
+    visit = Delivery((Fetched(b"[1]", _sha(b"[1]"), "https://p.example/", 200, "application/json"),), whole=False)
+    keep(visit, source, here.ledger, here.clock())
+    here.run([row(1)])
+    run = here.ledger.runs.start("s", "p", here.clock(), 1)
+    here.ledger.runs.note(run, input_sha256=visit.sha256)
+    (here.settings.data_dir / "ledger" / "bodies" / visit.sha256[:2] / f"{visit.sha256}.gz").write_bytes(b"damaged")
+    here.clock.turn(LONG)
+
+    assert prune(here.ledger, here.clock()).bodies == 0
+
+
+def _sha(body: bytes) -> str:
+    return sha256(body).hexdigest()
