@@ -144,7 +144,7 @@ class Bodies:
         return len(old)
 
     def sweep(self) -> int:
-        """Remove files that no row names, which a crash left; return how many. Only for the one writer, between runs."""
+        """Remove files that no row names (a crash left them); return how many. Only for the writer, between runs."""
         with self._database.read() as tx:
             known = set(tx.scalars(select(body.c.path)))
         strays = [path for path in self._folder.glob("*/*") if path.relative_to(self._folder).as_posix() not in known]
