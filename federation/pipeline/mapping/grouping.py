@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from federation.errors import PartnerError
-from federation.model import Outcome, RawRecord, Reason
+from federation.model import Finding, Outcome, RawRecord, Reason
 from federation.pipeline.cleaning import Problem, is_missing
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
@@ -33,6 +33,9 @@ from federation.pipeline.mapping.values import leaves, plain
 from federation.pipeline.sources import Source
 from federation.vocabulary import fold
 
+NO_ID = frozenset(map(fold, ("TODO", "TBD", "XXX", "?", "à définir", "à compléter", "à remplir", "en cours")))
+"""Words that stand where an id is to come; folded."""
+
 NamedRow = Callable[[Row, str | None], str | None]
 """Reads an id or an address from a row; the second argument fills ``{id}``."""
 
@@ -41,7 +44,8 @@ NamedRow = Callable[[Row, str | None], str | None]
 class Group:
     """The rows of one record, in feed order. ``identifier`` is the partner's id in normal form, ``key`` its safe form.
 
-    ``copies`` counts further rows that say exactly the same. ``row_hash`` (hex) is of all that the rows say.
+    ``copies`` counts further rows that say exactly the same. ``row_hash`` (hex) is of all that the rows say. ``notes``
+    are what there is to tell of its name.
     """
 
     key: str
@@ -49,6 +53,7 @@ class Group:
     rows: tuple[RawRecord, ...]
     copies: int = 0
     row_hash: str = ""
+    notes: tuple[Finding, ...] = ()
 
     @property
     def where(self) -> str:
@@ -112,13 +117,30 @@ class Sorter:
         return frozenset(fold(_said(plain(leaf))) for leaf in found) if found else frozenset({""})
 
     def identify(self, row: Row) -> str | None:
-        """Read the id of a row in normal form: their id, else the address of the page."""
-        for read in self._ids:
-            value = read(row, None)
-            if value is not None and not is_missing(value):
-                return normal_id(value)
+        """Read the id of a row in normal form: their id, else the address of the page; None for a word in its place."""
+        given = self._given(row)
+        if given is not None:
+            return None if fold(given) in NO_ID else normal_id(given)
         page = next((value for read in self._naming if (value := read(row, None)) is not None), None)
         return None if page is None or is_missing(page) else normal_id(page)
+
+    def _given(self, row: Row) -> str | None:
+        """The first id of a row that is not empty, as given."""
+        values = (read(row, None) for read in self._ids)
+        return next((value for value in values if value is not None and not is_missing(value)), None)
+
+    def _notes(self, row: Row) -> tuple[Finding, ...]:
+        """Tell, once for all rows, that they do without an id."""
+        if not self._ids or self._given(row) is not None:
+            return ()
+        return (finding(Problem("id-from-page", ""), "", self._id_field, "identifier", None),)
+
+    def _unnamed(self, raw: RawRecord) -> Outcome:
+        """Refuse a row without an id and a page, or with a word where an id is to come."""
+        given = self._given(raw.row)
+        problem = Problem("id-missing", "") if given is None else Problem("id-placeholder", given)
+        said = finding(problem, raw.where, self._id_field, "identifier", None)
+        return Outcome(raw.where, None, None, (said,))
 
     def _named(self, rows: Iterable[RawRecord]) -> Iterator[tuple[str, RawRecord] | Outcome]:
         for raw in rows:
@@ -135,8 +157,7 @@ class Sorter:
             if why is not None:
                 yield Outcome(raw.where, None, None, left_out(why), excluded=why)
             elif identifier is None:
-                said = finding(Problem("id-missing", ""), raw.where, self._id_field, "identifier", None)
-                yield Outcome(raw.where, None, None, (said,))
+                yield self._unnamed(raw)
             elif raw.deleted:
                 key = record_key(identifier)
                 yield Outcome(raw.where, None, None, (), excluded="deleted", key=key, closing=Reason.EXPLICIT)
@@ -173,7 +194,7 @@ class Sorter:
                     waiting.append(self._again(identifier, raw, mark, seen[identifier]))
                 else:
                     seen[identifier] = (mark, raw.where)
-                    waiting.append(Group(record_key(identifier), identifier, (raw,), 0, mark))
+                    waiting.append(Group(record_key(identifier), identifier, (raw,), 0, mark, self._notes(raw.row)))
             if len(seen) > 1:
                 yield from waiting
                 waiting.clear()

@@ -108,7 +108,7 @@ class Mapper:
         page, *values = reads
         record = self._start + group.key
         sheet = Sheet(record, group.where, self._source.lang, self._names, self._effort)
-        sheet.findings += conflicts
+        sheet.findings += [*group.notes, *conflicts]
         heads = dict(zip((plan.key for plan in self._heads), values, strict=False))
         head = self._terms.head(heads, sheet)
         address = self._page(page, sheet)

@@ -14,6 +14,18 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         "Donnez un identifiant stable.",
         "the record has neither an id nor the address of a page, so it could not be found again. Give it a stable id.",
     ),
+    "id-from-page": (
+        _I,
+        "pas d'identifiant : l'adresse de la page en tient lieu. Si un identifiant vient plus tard, la fiche changera "
+        "d'adresse.",
+        "no id: the address of the page stands for it. If an id comes later, the record will change its address.",
+    ),
+    "id-placeholder": (
+        _V,
+        "« {value} » n'est pas un identifiant : la fiche ne pourrait pas être retrouvée. Donnez-lui le sien, qui ne "
+        "change plus.",
+        '"{value}" is no id: the record could not be found again. Give it one of its own that never changes.',
+    ),
     "id-duplicate": (
         _V,
         "l'identifiant « {value} » est déjà celui d'une autre ligne ({suggestion}), au contenu différent. "

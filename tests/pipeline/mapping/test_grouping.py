@@ -92,11 +92,14 @@ def test_a_number_and_its_text_are_one_id(mapper: MakeMapper) -> None:
     assert [one(mapper(NAME), {"id": value, "nom": "A"}).key for value in (12, "12", 12.0)] == ["12"] * 3
 
 
+@pytest.mark.fault(18)
 def test_a_row_without_a_name_for_itself_is_refused(mapper: MakeMapper) -> None:
-    """``TODO`` would be an id, an empty cell is none."""
+    """An empty cell is no id, nor is a word that stands where one is to come."""
     (outcome,) = mapped(mapper(NAME), {"id": "NR", "nom": "A"})
+    (waiting,) = mapped(mapper(NAME), {"id": "à compléter", "nom": "A"})
 
     assert (rules(outcome), outcome.key) == (["id-missing"], None)
+    assert (rules(waiting), waiting.key) == (["id-placeholder"], None)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +145,7 @@ def test_only_some_types_and_pages_are_records(mapper: MakeMapper) -> None:
     assert [outcome.excluded for outcome in outcomes] == [None, "type", "match"]
 
 
+@pytest.mark.fault(18)
 def test_equal_ids_are_a_fault_unless_the_rows_are_equal(mapper: MakeMapper) -> None:
     """The first row stays; a repetition is harmless; every row is accounted for."""
     rows = [{"id": "1", "nom": "A"}, {"nom": "A", "id": "1"}, {"id": "1", "nom": "B"}, {"id": "2", "nom": "C"}]
@@ -158,6 +162,7 @@ def test_equal_ids_are_a_fault_unless_the_rows_are_equal(mapper: MakeMapper) -> 
     assert "ligne 2" in outcomes[2].findings[0].message["fr"]
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("records", ['[records]\nid = "id"\npage = "https://p.example/{id}"\n', REPEAT])
 def test_an_id_that_never_varies_is_refused(mapper: MakeMapper, records: str) -> None:
     """A GUID that is the same on all rows names nothing; told before anything is mapped."""
@@ -167,6 +172,7 @@ def test_an_id_that_never_varies_is_refused(mapper: MakeMapper, records: str) ->
         mapped(made, {"id": "x", "nom": "A"}, {"id": "x", "nom": "B"})
 
 
+@pytest.mark.fault(26)
 def test_rows_of_one_id_become_one_record_with_several_places(mapper: MakeMapper) -> None:
     """The order of rows changes nothing: same content, same hashes."""
     made = mapper(PLACES, records=REPEAT)
@@ -186,6 +192,7 @@ def test_rows_of_one_id_become_one_record_with_several_places(mapper: MakeMapper
         assert (outcome.record.content, outcome.raw_hash) == (other.record.content, other.raw_hash)
 
 
+@pytest.mark.fault(26)
 def test_rows_that_disagree_are_said_and_the_most_frequent_value_wins(mapper: MakeMapper) -> None:
     """Ties go by code point, so that the order of rows changes nothing."""
     made = mapper(PLACES, records=REPEAT)
