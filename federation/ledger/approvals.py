@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from federation.ledger.database import Database
 from federation.ledger.schema import approval, forgotten
 from federation.ledger.times import from_text, to_text
 from federation.model import Rule
+
+_ABSENCES = (Rule.SHRINK, Rule.EMPTY)  # what lets records go that are absent
 
 
 class Approvals:
@@ -49,22 +51,37 @@ class Approvals:
             rows = tx.execute(query.group_by(approval.c.rule)).all()
         return {Rule(rule): ceiling for rule, ceiling in rows}
 
-    def last(self, source: str) -> datetime | None:
-        """When a person last approved anything of a source."""
-        with self._database.read() as tx:
-            given = tx.scalar(select(func.max(approval.c.given)).where(approval.c.source == source))
-        return None if given is None else from_text(given)
+    def lapse(self, source: str, now: datetime) -> None:
+        """End what is allowed to a source: a person has undone what came of it."""
+        ended = to_text(now)
+        with self._database.write() as tx:
+            in_force = (approval.c.source == source, approval.c.until > ended)
+            tx.execute(update(approval).where(*in_force).values(until=ended))
+
+    def fewer(self, source: str) -> tuple[datetime, datetime] | None:
+        """From when until when it was last approved that a source has fewer records; None if it never was.
+
+        To agree to changes, to refused or to new records says nothing of how many there should be.
+        """
+        losses = (*_ABSENCES, Rule.EXPLICIT)
+        return self._last(source, losses)
 
     def losses_counted_from(self, source: str, now: datetime) -> datetime | None:
         """From when on losses of a source weigh on it: while a loss is approved they count against that ceiling, once
         the approval has ended what fell under it is settled. None if no loss was ever approved."""
-        losses = approval.c.rule.in_([Rule.SHRINK.value, Rule.EMPTY.value])
-        query = select(approval.c.given, approval.c.until).where(approval.c.source == source, losses)
-        with self._database.read() as tx:
-            last = tx.execute(query.order_by(approval.c.given.desc(), approval.c.id.desc()).limit(1)).one_or_none()
+        last = self._last(source, _ABSENCES)
         if last is None:
             return None
-        return from_text(last.until if last.until <= to_text(now) else last.given)
+        given, until = last
+        return until if until <= now else given
+
+    def _last(self, source: str, rules: Iterable[Rule]) -> tuple[datetime, datetime] | None:
+        """From when until when one of ``rules`` was last approved."""
+        approved = (approval.c.source == source, approval.c.rule.in_([rule.value for rule in rules]))
+        query = select(approval.c.given, approval.c.until).where(*approved)
+        with self._database.read() as tx:
+            last = tx.execute(query.order_by(approval.c.given.desc(), approval.c.id.desc()).limit(1)).one_or_none()
+        return None if last is None else (from_text(last.given), from_text(last.until))
 
 
 class Forgotten:

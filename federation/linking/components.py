@@ -20,13 +20,17 @@ from federation.linking.exact import NAMED_AT_MOST, effective, exact_links
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A record of the batch with the claims it makes from now on (exact.claims_of); or ``live`` no more."""
+    """A record of the batch with the claims it makes from now on (exact.claims_of); or ``live`` no more.
+
+    ``remembers``: once withdrawn it goes on naming what it named, so that its project's old IRI still leads somewhere.
+    """
 
     record: str
     partner: str
     source: str
     claims: Mapping[str, bool]
     live: bool = True
+    remembers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class _World:
             for name, own in arrival.claims.items()
         ]
         # A withdrawn record goes on naming what it named: so its project keeps the IRI that came from it.
-        self.claimed += [row._replace(live=False) for row in self._past if not self._batch[row.record].live]
+        leaving = {arrival.record for arrival in arrivals if not arrival.live and arrival.remembers}
+        self.claimed += [row._replace(live=False) for row in self._past if row.record in leaving]
         self._before: dict[str, list[ClaimRow]] = {}
         self._after: dict[str, list[ClaimRow]] = {}
         self._reached = set(self._batch)

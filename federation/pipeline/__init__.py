@@ -123,8 +123,6 @@ def harvest(source: Source, shop: Workshop, progress: Progress, asked: Asked | N
 
 def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, confirmed: bool = False) -> Known:
     """What a run must know of a source before it plans. ``graphs`` gives the content of records by their IRIs."""
-    approved = ledger.approvals.last(source.id)
-    since = max(now - REMEMBERED, approved) if approved else now - REMEMBERED
     settled = max(now - REMEMBERED, ledger.approvals.losses_counted_from(source.id, now) or now - REMEMBERED)
     forgotten = ledger.forgotten.all()
     partner = source.partner.slug
@@ -132,12 +130,19 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
         states=ledger.records.states(source.id),
         elsewhere=ledger.records.keys_elsewhere(partner, source.id),
         is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
-        live=max(ledger.runs.highest_live(source.id, since), ledger.records.present(source.id)),
+        live=max(_highest_live(source.id, ledger, now), ledger.records.present(source.id)),
         gone=ledger.records.withdrawn_since(source.id, to_text(settled), Reason.ABSENT.value),
         ceilings=ledger.approvals.ceilings(source.id, now),
         confirmed=confirmed,
         graphs=graphs,
     )
+
+
+def _highest_live(source: str, ledger: Ledger, now: datetime) -> int:
+    """How many records there were lately: since a person agreed to fewer, or had a run undone."""
+    since = max(now - REMEMBERED, ledger.runs.last_undo(source) or now - REMEMBERED)
+    given, until = ledger.approvals.fewer(source) or (since, since)
+    return ledger.runs.highest_live(source, max(since, given), max(since, until))
 
 
 def _harvest(run: _Run, asked: Asked) -> RunReport:
@@ -197,16 +202,18 @@ def _replay(run: _Run, asked: Asked) -> RunReport:
             f"Ce que la moisson {asked.of} a lu n'est pas ou plus gardé : moissonnez plutôt la source.",
         ) from error
     run.report = replace(run.report, input_sha256=earlier.input_sha256)
-    return _take(run, delivery, known_of(source, ledger, run.shop.merger.graphs, run.report.started))
+    known = known_of(source, ledger, run.shop.merger.graphs, run.report.started)
+    return _take(run, delivery, replace(known, replayed=True))
 
 
 def _undo(run: _Run, asked: Asked) -> RunReport:
     """Put back what a run changed, and pause the source: else the next harvest would bring it again."""
     ledger = run.shop.ledger
     _settle(run.source, ledger)
+    ledger.sources.set_state(run.source.id, "paused", f"undone: {asked.of}")  # first: a crash must not lose it
+    ledger.approvals.lapse(run.source.id, run.report.started)
     count, findings = undo(run.site, run.source.id, asked.of or "")
     run.account.add("", findings)
-    ledger.sources.set_state(run.source.id, "paused", f"undone: {asked.of}")
     return replace(run.report, state=RunState.SUCCEEDED, counts=Counts(changed=count))
 
 
@@ -234,7 +241,7 @@ def _already_done(source: Source, delivery: Delivery, ledger: Ledger) -> RunRepo
     if delivery.unchanged:
         return last if last.mapping_version == source.version else None
     same = (last.input_sha256, last.mapping_version) == (delivery.sha256, source.version)
-    return last if same and delivery.whole else None
+    return last if same and delivery.whole and not delivery.conditional else None
 
 
 _WHOLE_RUNS = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from federation.ledger import Ledger
-from federation.ledger.records import PRESENT, RecordState
+from federation.ledger.records import PRESENT, RecordState, RecordStatus
 from federation.ledger.revisions import Revision
+from federation.ledger.times import to_text
 from federation.model import Action, Finding, Reason, Record, Severity, Tier, from_lines
 from federation.pipeline.apply import BATCH, Site, withdraw, write
 from federation.pipeline.merge import Item, removal
@@ -37,7 +38,7 @@ def undo(site: Site, source: str, run: str) -> tuple[int, list[Finding]]:
     for version, items in _by_version(back.values(), states, site.mapping_version):
         for start in range(0, len(items), BATCH):
             site.follow(site.merger.apply(site.run, version, items[start : start + BATCH]))
-    _restore(ledger, back.values())
+    _restore(ledger, back.values(), to_text(site.merger.now()))
     return len(back), [_left(record) for record in left]
 
 
@@ -78,8 +79,13 @@ def _by_version(
             action = Action.UPDATE if online else Action.CREATE
             items[each.state.mapping_version].append(Item(action, _again(each, each.state), Tier(each.state.tier)))
         elif now is not None and online:
-            items[version].append(removal(now, Reason.UNDONE))
+            items[version].append(removal(now, _why_gone(each.state)))
     yield from items.items()
+
+
+def _why_gone(before: RecordState | None) -> Reason:
+    """Undone, if the run had brought the record: then what it named was never said. Else why it was gone before."""
+    return Reason.UNDONE if before is None or before.reason is None else Reason(before.reason)
 
 
 def _again(revision: Revision, state: RecordState) -> Record:
@@ -107,11 +113,21 @@ def _again(revision: Revision, state: RecordState) -> Record:
     )
 
 
-def _restore(ledger: Ledger, revisions: Iterable[Revision]) -> None:
-    """Put back what the ledger knew: whether a record was missing or held, since when."""
+def _restore(ledger: Ledger, revisions: Iterable[Revision], time: str) -> None:
+    """Put back what the ledger knew: whether a record was missing or held; but its absence is counted from now on.
+
+    The undone run had found it again, or had withdrawn it against a person's word: either way the next night on which
+    it is absent is the first that counts.
+    """
     before = {each.record: each.state for each in revisions if each.state is not None}
     now = ledger.records.get(before)
-    ledger.records.put([state._replace(pid=now[record].pid) for record, state in before.items() if record in now])
+    states = [state._replace(pid=now[record].pid) for record, state in before.items() if record in now]
+    ledger.records.put(
+        [
+            each._replace(misses=0, missing_since=time, missed_at=None) if each.state == RecordStatus.MISSING else each
+            for each in states
+        ]
+    )
 
 
 def _left(record: str) -> Finding:

@@ -36,7 +36,8 @@ class Known:
 
     ``states`` by the partner's key; ``elsewhere``: keys that other sources of the partner own; ``live`` and ``gone``
     as the guard wants them (see Figures; ``gone``: withdrawn lately for absence); ``ceilings`` and ``confirmed`` are a
-    person's approval; ``graphs`` gives the content of records by their IRIs.
+    person's approval; ``graphs`` gives the content of records by their IRIs. ``replayed``: the list is an old one, so
+    that silence on a record says nothing of what the partner lists now.
     """
 
     states: Mapping[str, RecordState] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Known:
     gone: int = 0
     ceilings: Mapping[Rule, int] = field(default_factory=dict)
     confirmed: bool = False
+    replayed: bool = False
     graphs: Callable[[list[str]], Mapping[str, str]] = lambda _records: {}
 
 
@@ -121,8 +123,12 @@ def prepare(
         account.add("", [failure(error, source)])
     account.add("", [replace(found, where=found.where or source.id) for found in reading.findings])
     account.add("", columns.findings(source.id))
-    state = end_state(planner.counts(False), reading.whole and broke is None)
+    whole = reading.whole and broke is None
+    state = end_state(planner.counts(False), whole)
     listing = source.coverage is Coverage.COMPLETE and not delivery.conditional
+    if state is RunState.FAILED and not listing:  # nothing new is no news
+        well = RunState.UNCHANGED if delivery.conditional else RunState.SUCCEEDED
+        state = well if whole else RunState.INCOMPLETE
     plan = _judged(listing, known, frame, planner, fresh, state)
     return plan if broke is None else replace(plan, message=str(broke))
 
@@ -136,7 +142,9 @@ def prepare_unchanged(counts: Counts, known: Known, frame: Frame) -> Plan:
     """Plan a run over a feed that says what it said: what was missing is missing once more."""
     missing = [key for key, state in known.states.items() if state.state == RecordStatus.MISSING]
     misses = tuple(count(sorted(missing), known.states, frame.now, frame.grace, known.confirmed))
-    figures = Figures(live=known.live, read=counts.read, accepted=counts.accepted, gone=len(misses) + known.gone)
+    # the visit whose account this is may have asked for news only, and there were none: that is no empty list
+    read = max(counts.read, 1)
+    figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=len(misses) + known.gone)
     holds = judge(figures, frame.thresholds, known.ceilings)
     due = 0 if Part.WITHDRAWALS in withheld(holds) else sum(miss.due for miss in misses)
     # a loss that is only waiting for its time is no news: it was told when it was found
@@ -155,8 +163,6 @@ def _judged(
 ) -> Plan:
     """Judge the whole of a plan. ``listing``: the feed lists all there is, so silence on a record says something."""
     empty = state is RunState.FAILED  # no row at all
-    if empty and not listing:  # nothing new is no news
-        state = RunState.SUCCEEDED
     whole = state in WHOLE and listing
     missing = planner.missing() if whole else []
     counts = planner.counts(whole)
@@ -164,7 +170,7 @@ def _judged(
         live=known.live,
         read=_telling(counts, planner) if listing else max(counts.read, 1),
         accepted=counts.accepted,
-        gone=len(missing) + known.gone if whole else 0,
+        gone=len(missing) + known.gone if whole and not known.replayed else 0,
         explicit=planner.explicit,
         changed=counts.changed,
         rejected=planner.newly_held,
@@ -172,10 +178,10 @@ def _judged(
         matched=_matched(known, counts, missing, fresh),
     )
     holds = judge(figures, frame.thresholds, known.ceilings)
-    if empty and listing and known.live and not holds:  # a person has confirmed that the list is empty
+    if empty and known.live and not holds:  # a person has confirmed that the list is empty
         missing, whole, state = planner.missing(), True, RunState.SUCCEEDED
     parts = withheld(holds)
-    noted = whole and not {Rule.EMPTY, Rule.RE_IDENTIFIED} & {hold.rule for hold in holds}
+    noted = whole and not known.replayed and not {Rule.EMPTY, Rule.RE_IDENTIFIED} & {hold.rule for hold in holds}
     misses = tuple(count(missing, known.states, frame.now, frame.grace, known.confirmed)) if noted else None
     plan = Plan(RunState.HELD if holds else state, counts, holds, parts, misses)
     withdrawn = len(plan.due) + (0 if Part.DELETES in parts else planner.explicit) + planner.closed

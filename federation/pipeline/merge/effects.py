@@ -191,7 +191,8 @@ class Workshop:
                 effects.revisions.append(self._before(record.iri, state))
                 effects.graphs.append(GraphWrite(record.iri, record.content))
                 effects.changes.append(NewChange(Action.UPDATE, record.iri, record.digest, project))
-            # else only its tier or its hashes changed: the record's graph is as it was, and nobody is told
+            elif state.tier != item.tier.value:  # its graph is as it was, and nobody is told; but it may be undone
+                effects.revisions.append(self._before(record.iri, state))
 
     def _before(self, record: str, state: RecordState) -> Revision:
         content = to_lines(self._reader.graph(record)) if state.state in PRESENT else None
@@ -260,7 +261,8 @@ class Workshop:
 
 def _arrival(item: Item) -> Arrival:
     record, live = item.record, item.action is not Action.DELETE
-    return Arrival(record.iri, record.partner, record.source, claims_of(record.iri, record.page, record.claims), live)
+    claims = claims_of(record.iri, record.page, record.claims)
+    return Arrival(record.iri, record.partner, record.source, claims, live, item.reason is not Reason.UNDONE)
 
 
 def _is_fresh(state: RecordState | None) -> bool:
