@@ -21,7 +21,7 @@ from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
 from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
-from federation.engines.mail import MailServer, send
+from federation.engines.mail import MailServer, Security, send
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
 from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store, writer_of
@@ -200,8 +200,9 @@ class Platform:
         if not chosen.smtp_host or not sender:
             return Posted()
         server = MailServer(
-            chosen.smtp_host, chosen.smtp_port, sender, chosen.smtp_user, chosen.smtp_password, chosen.smtp_starttls
-        )
+            chosen.smtp_host, chosen.smtp_port, sender, chosen.smtp_user, chosen.smtp_password,
+            Security(chosen.smtp_security),
+        )  # fmt: skip
 
         def post(notice: NoticeRow) -> None:
             send(mail_of(notice, self._ledger, self.disclosure, chosen), server)

@@ -30,6 +30,8 @@ _EXPECTED: Mapping[str, Mapping[str, str]] = {
     "bool": {"fr": "« true » ou « false » est", "en": "true or false"},
     "Path": {"fr": "un dossier est", "en": "folder"},
 }
+SMTP_SECURITY = ("starttls", "tls", "none")
+_SMTPS_PORT = 465  # RFC 8314, section 7.3
 _OPENING = """# Settings
 
 This page is written by `python -m federation.settings > docs/settings.md`, from `federation/settings.py`. A test
@@ -107,13 +109,22 @@ class Settings:
     smtp_password: str = _setting(
         "", "Password for it. Better given by the environment than written in a file.", secret=True
     )
-    smtp_starttls: bool = _setting(True, "Encrypt the connection to it (STARTTLS), and refuse to send otherwise.")
+    smtp_security: str = _setting(
+        "starttls",
+        "How the connection to it is encrypted: `starttls` (port 587 or 25), `tls` from the first byte (port 465), or "
+        "`none`. What is asked for and not to be had means that nothing is sent.",
+    )
     smtp_from: str = _setting("", "Address that our letters come from. Empty: the one of `contact`.")
     trials_per_hour: int = _setting(
         10, "Feeds that one client may try at `/essayer` in an hour (all clients together: ten times that). 0: none."
     )
     port: int = _setting(8000, "Port that `carrefour serve` listens on.")
     host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
+    trusted_proxies: int = _setting(
+        0,
+        "Reverse proxies of ours that a request comes through. Limits per client then go by the address that the "
+        "outermost of them notes in `X-Forwarded-For`. 0: that header is not believed.",
+    )
 
 
 def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -182,7 +193,26 @@ def _checked(settings: Settings) -> Settings:
             f"Le réglage `base_url` ne peut pas être {settings.base_url!r} : il faut une adresse http(s) sans barre "
             "oblique finale.",
         )
+    _check_mail(settings.smtp_security, settings.smtp_port)
     return settings
+
+
+def _check_mail(security: str, port: int) -> None:
+    """Refuse ways to talk to a mail server that end in silence: each side would wait for the other."""
+    if security not in SMTP_SECURITY:
+        raise ConfigError(
+            f"The setting `smtp_security` cannot be {security!r}: one of {', '.join(SMTP_SECURITY)} expected.",
+            f"Le réglage `smtp_security` ne peut pas être {security!r} : il faut l'un de {', '.join(SMTP_SECURITY)}.",
+        )
+    if (security == "tls") != (port == _SMTPS_PORT) and port in {25, 587, _SMTPS_PORT}:
+        right = "tls" if port == _SMTPS_PORT else "starttls"
+        raise ConfigError(
+            f"The settings `smtp_port` = {port} and `smtp_security` = {security!r} do not go together: on port 465 TLS "
+            f"begins with the first byte, on 587 and 25 it does not. Write smtp_security = {right!r}, or another port.",
+            f"Les réglages `smtp_port` = {port} et `smtp_security` = {security!r} ne vont pas ensemble : sur le port "
+            f"465 TLS commence au premier octet, sur 587 et 25 non. Écrivez smtp_security = {right!r}, ou un autre "
+            "port.",
+        )
 
 
 def describe() -> str:

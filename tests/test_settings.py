@@ -52,12 +52,34 @@ def test_a_wrong_name_is_refused_with_the_nearest_one(tmp_path: Path) -> None:
         'fetch_private = "peut-être"',
         'base_url = "https://commun.example/"',
         'base_url = "commun.example"',
+        'smtp_security = "ssl"',
+        "smtp_port = 465",
+        'smtp_security = "tls"',
+        "trusted_proxies = -1",
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name(tmp_path: Path, line: str) -> None:
     """What a setting cannot be is said with the name of the setting."""
     with pytest.raises(ConfigError, match=line.split(" ", 1)[0]):
         load_settings(written(tmp_path, line + "\n"), {})
+
+
+@pytest.mark.parametrize(
+    ("port", "security", "right"),
+    [(465, "starttls", "tls"), (465, "none", "tls"), (587, "tls", "starttls"), (25, "tls", "starttls")],
+)
+def test_a_port_that_speaks_otherwise_is_told_at_once(tmp_path: Path, port: int, security: str, right: str) -> None:
+    """Each side would wait for the other to begin: the operator reads which setting to mend, and no time-out."""
+    with pytest.raises(ConfigError, match=f"Write smtp_security = '{right}'"):
+        load_settings(written(tmp_path, f'smtp_port = {port}\nsmtp_security = "{security}"\n'), {})
+
+
+@pytest.mark.parametrize(("port", "security"), [(465, "tls"), (587, "starttls"), (25, "none"), (2525, "tls")])
+def test_a_mail_server_is_reached_as_its_operator_says(tmp_path: Path, port: int, security: str) -> None:
+    """The usual pairs, and any port that is nobody's."""
+    settings = load_settings(written(tmp_path, f'smtp_port = {port}\nsmtp_security = "{security}"\n'), {})
+
+    assert (settings.smtp_port, settings.smtp_security) == (port, security)
 
 
 @pytest.mark.parametrize("text", [b"name = ", b'name = "\xff"'])

@@ -87,7 +87,14 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     zone_named(settings.timezone)  # a fault of it is told now, not in the night
     app = create_app(platform)
     try:
-        server = waitress.create_server(app, host=host, port=port, threads=THREADS, ident=None)
+        server = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident=None,
+            clear_untrusted_proxy_headers=not settings.trusted_proxies,  # else the application judges them
+        )
     except OSError as error:
         why = os_reason(error)
         raise ConfigError(

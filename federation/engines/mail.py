@@ -11,22 +11,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from enum import Enum
 
 from federation.errors import EngineUnavailable, PeerError
 
 SECONDS = 30.0  # for each step of the conversation
 
 
+class Security(Enum):
+    """How the connection is encrypted. Nothing is sent over one that is not as asked."""
+
+    STARTTLS = "starttls"  # begun in clear (RFC 3207)
+    TLS = "tls"  # from the first byte (RFC 8314, section 3.3)
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where letters are handed in, and as whom. ``starttls``: encrypt, and refuse to send otherwise."""
+    """Where letters are handed in, and as whom."""
 
     host: str
     port: int
     sender: str
     user: str = ""
     password: str = field(default="", repr=False)
-    starttls: bool = True
+    security: Security = Security.STARTTLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +57,7 @@ def send(mail: Mail, server: MailServer) -> None:
     """
     message = _message(mail, server.sender)
     try:
-        with smtplib.SMTP(server.host, server.port, timeout=SECONDS) as smtp:
-            if server.starttls:
-                smtp.starttls(context=ssl.create_default_context())
+        with _connected(server) as smtp:
             if server.user:
                 smtp.login(server.user, server.password)
             smtp.send_message(message)
@@ -63,6 +70,20 @@ def send(mail: Mail, server: MailServer) -> None:
         raise (_refused(mail.to, why) if error.smtp_code >= 500 else _down(server, why)) from error
     except (smtplib.SMTPException, OSError) as error:
         raise _down(server, str(error)) from error
+
+
+def _connected(server: MailServer) -> smtplib.SMTP:
+    """A connection as the operator wants it; the server's certificate must be right for its name."""
+    if server.security is Security.TLS:
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=SECONDS, context=ssl.create_default_context())
+    smtp = smtplib.SMTP(server.host, server.port, timeout=SECONDS)
+    if server.security is Security.STARTTLS:
+        try:
+            smtp.starttls(context=ssl.create_default_context())
+        except (smtplib.SMTPException, OSError):
+            smtp.close()
+            raise
+    return smtp
 
 
 def _message(mail: Mail, sender: str) -> EmailMessage:

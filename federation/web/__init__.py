@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from federation.web import admin, errors, meaning, pages, passages, runs, selfservice, things
 from federation.web.contract import Platform, RunBook, SourceLine
@@ -48,6 +49,8 @@ def create_app(platform: Platform) -> Flask:
         app.register_blueprint(blueprint)
     app.after_request(_protect)
     app.wsgi_app = LanguagePrefix(app.wsgi_app)  # type: ignore[method-assign]
+    if count := platform.settings.trusted_proxies:  # addresses only: IRIs and links are built on ``base_url``
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=0, x_host=0)  # type: ignore[method-assign]
     return app
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from mailbox_server import mailbox
+from mailbox_server import certificate_file, mailbox
 
-from federation.engines.mail import Mail, MailServer, send
+from federation.engines.mail import Mail, MailServer, Security, send
 from federation.errors import EngineUnavailable, PeerError
 
 MAIL = Mail(
@@ -48,7 +49,41 @@ def test_a_login_is_used_where_one_is_set() -> None:
 def test_a_server_without_encryption_gets_nothing() -> None:
     """STARTTLS asked for and not offered: no letter in clear."""
     with mailbox() as box, pytest.raises(EngineUnavailable, match="STARTTLS"):
-        send(MAIL, replace(box.server, starttls=True))
+        send(MAIL, replace(box.server, security=Security.STARTTLS))
+
+    assert box.letters == []
+
+
+@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
+def test_a_letter_goes_over_tls_from_the_first_byte_or_later(
+    security: Security, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ports 465 and 587 of mail servers: the letter arrives by both ways, and the server saw an encrypted session."""
+    file = certificate_file(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with mailbox(certificate=file, security=security) as box:
+        send(MAIL, box.server)
+
+    assert [letter["To"] for letter in box.letters] == [MAIL.to]
+    assert box.encrypted == [True]
+
+
+@pytest.mark.parametrize("security", [Security.TLS, Security.STARTTLS])
+def test_a_certificate_that_nobody_vouches_for_gets_nothing(security: Security, tmp_path: Path) -> None:
+    """Encrypted to a stranger is not encrypted: the letter waits, and the operator is told."""
+    with (
+        mailbox(certificate=certificate_file(tmp_path), security=security) as box,
+        pytest.raises(EngineUnavailable, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        send(MAIL, box.server)
+
+    assert box.letters == []
+
+
+def test_a_server_without_tls_gets_nothing_either() -> None:
+    """TLS asked for from the first byte, and a server that talks in clear."""
+    with mailbox() as box, pytest.raises(EngineUnavailable):
+        send(MAIL, replace(box.server, security=Security.TLS))
 
     assert box.letters == []
 
@@ -60,7 +95,7 @@ def test_a_server_that_is_down_means_later() -> None:
         port = free.getsockname()[1]
 
     with pytest.raises(EngineUnavailable) as caught:
-        send(MAIL, MailServer("127.0.0.1", port, "a@b.example", "u", "s3cret", starttls=False))
+        send(MAIL, MailServer("127.0.0.1", port, "a@b.example", "u", "s3cret", Security.NONE))
 
     assert "Nouvel essai plus tard" in caught.value.text["fr"]
     assert "s3cret" not in str(caught.value)
