@@ -31,7 +31,6 @@ from federation.ledger.gate import Gate
 from federation.ledger.notices import NoticeRow
 from federation.ledger.operations import Operations
 from federation.ledger.qualities import QualityRow
-from federation.ledger.records import PRESENT
 from federation.ledger.runbook import RunBook
 from federation.model import Counts, Finding, RunReport, RunState, to_lines
 from federation.pipeline import (
@@ -45,6 +44,7 @@ from federation.pipeline import (
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.joining import JoiningDesk
 from federation.pipeline.merge import Merger
+from federation.pipeline.merge.descriptions import source_iri
 from federation.pipeline.postbox import Posted, deliver, tell
 from federation.pipeline.schedule import zone_named
 from federation.pipeline.sources import Source, SourceShelf, load_source
@@ -176,9 +176,8 @@ class Platform:
 
     def assess_quality(self, source: Source, run: str) -> Quality:
         """Work out the quality of the live records of a source after a run, and note it in the ledger."""
-        states = self._ledger.records.states(source.id).values()
-        live = sorted(state.record for state in states if state.state in PRESENT)
-        quality = assess_quality(self.reader, live, _now(), "license" in source.fields)
+        named = source_iri(self.settings.base_url, source.id)
+        quality = assess_quality(self.reader, named, _now(), "license" in source.fields)
         self._ledger.qualities.put(QualityRow(source.id, run, quality.score, quality.values()))
         return quality
 

@@ -1,13 +1,12 @@
 """How complete and how alive the records of a source are: a score of 0 to 100, its parts, and what helps most next.
 
-Harvesting design, section 10. Pure over the records' graphs. Must never change what is found or in which order.
+Harvesting design, section 10. Counted by the store. Must never change what is found or in which order.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,24 +19,18 @@ from federation.catalogue.values import (
     PROV,
     RDF,
     SCHEMA,
+    VOID,
     XSD,
-    by_subject,
-    first_text,
-    one_iri,
-    one_literal,
+    decode,
 )
 from federation.engines import GraphReader
 from federation.model import Text, Triple, iri, typed
-from federation.vocabulary import fold
 
 LONG = 200  # characters that a description should have
 FRESH = timedelta(days=2 * 365)  # a record changed since then is fresh
 SAME_TITLES = 0.5  # share of records with one and the same title from which that is a pattern
 FEW = 3  # records: fewer show no pattern
 DQV = "http://www.w3.org/ns/dqv#"
-
-Node = Mapping[str, list[str]]
-Nodes = Mapping[str, Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,65 +147,67 @@ class Quality:
         )
 
 
-def assess_quality(reader: GraphReader, records: Iterable[str], now: datetime, own_licence: bool) -> Quality:
-    """Work out the quality of the records with these IRIs, one graph at a time.
+def assess_quality(reader: GraphReader, source: str, now: datetime, own_licence: bool) -> Quality:
+    """Work out the quality of the records of a source, by its IRI, where they are: the store counts them.
 
     ``own_licence``: the feed says a licence for each record, rather than the source file one for all of them.
     """
-    total = 0
-    lacking: Counter[str] = Counter()
-    titles: Counter[str] = Counter()
-    repeated = 0
-    since = (now - FRESH).date().isoformat()
-    for record in records:
-        nodes = by_subject(reader.graph(record))
-        if record not in nodes:
-            continue
-        total += 1
-        about = nodes[record]
-        own = nodes.get(one_iri(about, FOAF + "primaryTopic") or f"{record}#project", {})
-        lacking.update(key for key, has in _HAS.items() if not has(own, nodes))
-        lacking["freshness"] += not (one_literal(about, DCTERMS + "modified") or "")[:10] >= since
-        lacking["licence"] += not (own_licence and one_iri(about, DCTERMS + "license"))
-        title = _folded(own, SCHEMA + "name")
-        titles[title] += 1
-        repeated += bool(title) and title == _folded(own, SCHEMA + "description")
-    most = max(titles.values(), default=0)
-    keys = [one.key for one in CRITERIA if one.to_do]
+    had = _counts(reader, source, {**_HAS, "freshness": _FRESH.format(since=(now - FRESH).date().isoformat())})
+    if not own_licence:
+        had["licence"] = 0
+    total = had["record"]
+    most = _same_title(reader, source) if total >= FEW else 0
     return Quality(
         total,
-        {key: lacking[key] for key in keys},
-        most if total >= FEW and most >= SAME_TITLES * total else 0,
-        repeated,
+        {one.key: total - had[one.key] for one in CRITERIA if one.to_do},
+        most if most >= SAME_TITLES * total else 0,
+        had["repeated"],
     )
 
 
-def _folded(node: Node, name: str) -> str:
-    return fold(next(iter(first_text(node, name).values()), ""))
-
-
-def _long(own: Node, _nodes: Nodes) -> bool:
-    texts = first_text(own, SCHEMA + "description")
-    return max((len(text) for text in texts.values()), default=0) >= LONG
-
-
-def _placed(own: Node, nodes: Nodes) -> bool:
-    places = [nodes.get(term[1:-1], {}) for term in own.get(SCHEMA + "location", ())]
-    return any(SCHEMA + "latitude" in place or IGEO + "codeINSEE" in place for place in places)
-
-
-def _given(name: str) -> Callable[[Node, Nodes], bool]:
-    return lambda own, _nodes: bool(own.get(name))
-
-
-_HAS: Mapping[str, Callable[[Node, Nodes], bool]] = {
-    "description": _long,
-    "holder": _given(CRF + "holder"),
-    "date": _given(SCHEMA + "startDate"),
-    "image": _given(SCHEMA + "image"),
-    "place": _placed,
-    "themes": _given(DCTERMS + "subject"),
+_HAS: Mapping[str, str] = {
+    "description": f"?project schema:description ?text FILTER(STRLEN(?text) >= {LONG})",
+    "holder": "?project crf:holder ?holder",
+    "date": "?project schema:startDate ?date",
+    "image": "?project schema:image ?image",
+    "place": "?project schema:location ?place . ?place schema:latitude|igeo:codeINSEE ?where",
+    "themes": "?project dcterms:subject ?theme",
+    "licence": "?record dcterms:license ?licence",
+    "repeated": "?project schema:name ?title ; schema:description ?text FILTER(LCASE(STR(?title)) = LCASE(STR(?text)))",
 }
+"""What a record has of each part, as a graph pattern (SPARQL 1.1, section 5) within its graph."""
+_FRESH = '?record dcterms:modified ?date FILTER(SUBSTR(STR(?date), 1, 10) >= "{since}")'
+_PREFIXES = "".join(
+    f"PREFIX {name}: <{namespace}> "
+    for name, namespace in {
+        "crf": CRF,
+        "dcterms": DCTERMS,
+        "foaf": FOAF,
+        "igeo": IGEO,
+        "schema": SCHEMA,
+        "void": VOID,
+    }.items()
+)
+
+
+def _of(source: str, pattern: str) -> str:
+    return f"GRAPH ?record {{ ?record void:inDataset <{source}> ; foaf:primaryTopic ?project . {pattern} }}"
+
+
+def _counts(reader: GraphReader, source: str, patterns: Mapping[str, str]) -> dict[str, int]:
+    """How many records of the source match each pattern, by its key; under ``record`` how many there are."""
+    sums = " ".join(f"(SUM(IF(?has_{key}, 1, 0)) AS ?{key})" for key in patterns)
+    found = " ".join(f"BIND(EXISTS {{ {pattern} }} AS ?has_{key})" for key, pattern in patterns.items())
+    query = f"{_PREFIXES}SELECT (COUNT(*) AS ?record) {sums} {{ {_of(source, found)} }}"
+    (row,) = reader.select(query)
+    return {key: int(decode(number).text) for key, number in row.items()}
+
+
+def _same_title(reader: GraphReader, source: str) -> int:
+    """How many records share the most frequent title."""
+    titled = _of(source, "?project schema:name ?name BIND(LCASE(STR(?name)) AS ?title)")
+    query = f"SELECT (COUNT(DISTINCT ?record) AS ?n) {{ {titled} }} GROUP BY ?title ORDER BY DESC(?n) LIMIT 1"
+    return next((int(decode(row["n"]).text) for row in reader.select(_PREFIXES + query)), 0)
 
 
 # -- in words -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Each stage is a module that knows no other; they meet here, in prepare.py and in
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -161,7 +161,7 @@ def _harvest(run: _Run, asked: Asked) -> RunReport:
     run.report = replace(run.report, input_sha256=_read_of(delivery, same))
     known = known_of(source, shop.ledger, shop.merger.graphs, run.report.started, asked.confirmed)
     if same is not None:
-        report = _apply(run, prepare_unchanged(same.counts, known, _frame(run)), known, None)
+        report = _apply(run, prepare_unchanged(same.counts, known, _frame(run)), known, ())
     else:
         keep(delivery, source, shop.ledger, shop.clock())
         report = _take(run, delivery, known)
@@ -285,35 +285,42 @@ def _frame(run: _Run) -> Frame:
 
 
 def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
-    """Plan over a delivery, on disk, and apply the plan; if reading breaks off, what was read may still update."""
+    """Plan over a delivery, and apply the plan; if reading breaks off, what was read may still update.
+
+    The plan waits on disk until the guard has judged the whole of it. Where nothing is live the guard has nothing to
+    guard: then records are applied as they come, while later ones are still being mapped.
+    """
     ledger = run.shop.ledger
     ledger.runs.note(run.report.run, input_sha256=run.report.input_sha256)
     _settle(run.source, ledger)
     spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
+    ready: list[Planned] = []
+    put = spool.put if known.live else ready.append
     read = 0
 
     def take(planned: Planned) -> None:
         nonlocal read
         read += planned.outcome.rows
         if planned.writes:
-            spool.put(planned)
+            put(planned)
         if read % 1000 < planned.outcome.rows:
             ledger.findings.add(run.report.run, run.account.drain())
-            run.progress("plan", read, None)
+            run.progress("plan" if known.live else "harvest", read, None)
+        if len(ready) >= BATCH:
+            apply(run.site, [ready], known.states, frozenset(), lambda _done: None)
+            ready.clear()
 
     try:
         plan = prepare(run.source, delivery, known, _frame(run), run.account, take)
-        return _apply(run, plan, known, spool)
+        return _apply(run, plan, known, spool.batches(BATCH) if known.live else [ready])
     finally:
         spool.close()
 
 
-def _apply(run: _Run, plan: Plan, known: Known, spool: Spool[Planned] | None) -> RunReport:
+def _apply(run: _Run, plan: Plan, known: Known, batches: Iterable[Sequence[Planned]]) -> RunReport:
     """Apply a plan: first what came, then what is gone for long enough."""
     total = plan.counts.read
-    if spool is not None:
-        batches = spool.batches(BATCH)
-        apply(run.site, batches, known.states, plan.withheld, lambda done: run.progress("harvest", done, total))
+    apply(run.site, batches, known.states, plan.withheld, lambda done: run.progress("harvest", done, total))
     if plan.misses is not None:
         note_absences(run.site, plan.misses, known.states)
         run.whole = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pyoxigraph as ox
@@ -20,8 +19,8 @@ from federation.catalogue.quality import (
     quality_triples,
     together,
 )
-from federation.engines import GraphReader
-from federation.model import Triple, to_lines
+from federation.engines.oxigraph_reads import Reads, View
+from federation.model import to_lines
 from federation.vocabulary import load
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -41,30 +40,30 @@ BARE = '<{r}> foaf:primaryTopic <{r}#project> . <{r}#project> schema:name "Titre
 MEASURED = [one.key for one in CRITERIA if one.to_do]
 
 
-class Graphs:
-    """A reader that knows named graphs only."""
+SOURCE = "https://commons.example/sources/a"
 
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.texts = texts
 
-    def graph(self, iri: str | None) -> Iterator[Triple]:
-        """The triples of one record."""
-        body = PREFIXES + self.texts.get(str(iri), "")
-        for quad in ox.parse(input=body, format=ox.RdfFormat.TURTLE):
-            yield str(quad.subject), str(quad.predicate), str(quad.object)
+class Memory(Reads):
+    """The reads of the engine, over a store in memory."""
+
+    def __init__(self, store: ox.Store) -> None:
+        self._of = View(store, 0)
+
+    def _view(self) -> View:
+        return self._of
 
 
 def assessed(*templates: str, own_licence: bool = True, **more: str) -> Quality:
-    """The quality of records written from these templates."""
-    texts = {}
-    for number, template in enumerate(templates):
+    """The quality of records written from these templates, each in its graph of a store; another source has one too."""
+    store = ox.Store()
+    for number, template in enumerate([*templates, FULL]):
+        text = f"<{{r}}> <http://rdfs.org/ns/void#inDataset> <{SOURCE if number < len(templates) else SOURCE + '2'}> ."
+        text += template
         values = {"r": f"{BASE}{number}", "n": str(number), "text": "é" * 200, "place": "schema:latitude 46.1", **more}
-        text = template
         for name, value in values.items():
             text = text.replace("{" + name + "}", value)
-        texts[values["r"]] = text
-    reader: GraphReader = Graphs(texts)  # type: ignore[assignment]
-    return assess_quality(reader, [*texts, f"{BASE}gone"], NOW, own_licence)
+        store.load(PREFIXES + text, ox.RdfFormat.TURTLE, to_graph=ox.NamedNode(values["r"]))
+    return assess_quality(Memory(store), SOURCE, NOW, own_licence)
 
 
 def test_a_complete_record_scores_a_hundred_and_a_bare_one_nothing() -> None:
