@@ -91,7 +91,7 @@ def certificate_file(folder: Path) -> Path:
 def mailbox(
     login: tuple[str, str] | None = None, certificate: Path | None = None, security: Security = Security.NONE
 ) -> Iterator[Mailbox]:
-    """Run a mail server until the block ends; with a ``login``, it asks for that one. ``security``: how it is encrypted."""
+    """Run a mail server until the block ends; with a ``login``, it asks for that one."""
     box = Mailbox(security=security)
 
     def knows(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:

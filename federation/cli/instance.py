@@ -8,6 +8,7 @@ import signal
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
 import waitress
@@ -21,6 +22,9 @@ from federation.pipeline.worker import Watcher
 from federation.platform import demo_folder
 from federation.settings import CONFIG_NAME
 from federation.web import create_app
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 THREADS = 24  # a running query holds one for up to its time limit
 
@@ -86,22 +90,7 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     host, port = host or settings.host, port or settings.port
     zone_named(settings.timezone)  # a fault of it is told now, not in the night
     app = create_app(platform)
-    try:
-        server = waitress.create_server(
-            app,
-            host=host,
-            port=port,
-            threads=THREADS,
-            ident=None,
-            clear_untrusted_proxy_headers=not settings.trusted_proxies,  # else the application judges them
-        )
-    except OSError as error:
-        why = os_reason(error)
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {why['en']}. Choose another port: carrefour serve --port 8001",
-            f"Impossible d'écouter sur {host}:{port} : {why['fr']}. Choisissez un autre port : "
-            "carrefour serve --port 8001",
-        ) from error
+    server = listen(app, host, port, settings.trusted_proxies > 0)
     totals = platform.totals()
     texts = {
         "fr": f"{project_count(*totals, 'fr')} ; SPARQL : {settings.base_url}/sparql\n"
@@ -124,6 +113,24 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
         platform.close()  # ends the queries that still run, so that the threads that wait for them come to their end
         server.task_dispatcher.shutdown()
         server.close()
+
+
+def listen(app: WSGIApplication, host: str, port: int, proxied: bool) -> Any:
+    """A server for the application. ``proxied``: headers of proxies reach it, for it to judge; else they are removed.
+
+    Raises ConfigError if the port cannot be had.
+    """
+    try:
+        return waitress.create_server(
+            app, host=host, port=port, threads=THREADS, ident=None, clear_untrusted_proxy_headers=not proxied
+        )
+    except OSError as error:
+        why = os_reason(error)
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {why['en']}. Choose another port: carrefour serve --port 8001",
+            f"Impossible d'écouter sur {host}:{port} : {why['fr']}. Choisissez un autre port : "
+            "carrefour serve --port 8001",
+        ) from error
 
 
 @click.command("worker")
