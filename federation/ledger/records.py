@@ -133,16 +133,16 @@ class Records:
         with self._database.read() as tx:
             return tx.scalar(query) or 0
 
-    def withdrawn_since(self, source: str, since: str, reason: str) -> int:
-        """Number of records of a source withdrawn for a reason since a ledger time."""
-        query = select(func.count()).where(
+    def withdrawn_since(self, source: str, since: str, reason: str) -> frozenset[str]:
+        """The keys of the records of a source withdrawn for a reason since a ledger time."""
+        query = select(record_state.c.key).where(
             record_state.c.source == source,
             record_state.c.state == RecordStatus.WITHDRAWN.value,
             record_state.c.reason == reason,
             record_state.c.withdrawn_at >= since,
         )
         with self._database.read() as tx:
-            return tx.scalar(query) or 0
+            return frozenset(tx.scalars(query))
 
     def forget(self, record: str, tx: Connection) -> None:
         """Remove all that is known of a record, its restricted fields too."""

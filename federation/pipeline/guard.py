@@ -36,8 +36,10 @@ class Figures:
     """What the guard judges of one run.
 
     ``live``: highest number of live records of the last 30 days, or since the last approval; 0 for a first run.
+    ``after``: live records once the new ones are in.
     ``read``: rows; 0 also if all were refused and none is of a known record.
-    ``gone``: records missing now, and withdrawn for absence in these 30 days without approval; ``explicit``: deletes
+    ``gone``: records missing now, and withdrawn for absence in these 30 days without approval, but for those that this
+    run brings back; ``explicit``: deletes
     that the feed asks for; ``rejected``: live records refused for the first time; ``matched``: new records that look
     like one that is missing.
     """
@@ -51,6 +53,7 @@ class Figures:
     rejected: int = 0
     new: int = 0
     matched: int = 0
+    after: int = 0
 
 
 def judge(figures: Figures, thresholds: Thresholds, ceilings: Mapping[Rule, int] | None = None) -> tuple[Hold, ...]:
@@ -62,7 +65,7 @@ def judge(figures: Figures, thresholds: Thresholds, ceilings: Mapping[Rule, int]
     if not figures.live:
         return ()
     allowed = ceilings or {}
-    fired = [*_renamed(figures, thresholds), *_by_figures(figures, thresholds)]
+    fired = [*_renamed(figures, thresholds), *_by_figures(figures, thresholds, allowed.get(Rule.GROWTH, -1))]
     holds = [hold for hold in fired if hold.figure > allowed.get(hold.rule, -1)]
     if any(hold.rule is Rule.RE_IDENTIFIED for hold in holds):
         return tuple(hold for hold in holds if hold.rule is Rule.RE_IDENTIFIED)  # it explains the others
@@ -84,19 +87,24 @@ def _renamed(figures: Figures, thresholds: Thresholds) -> list[Hold]:
     return [Hold(Rule.RE_IDENTIFIED, figures.new, limit, _ALL)]
 
 
-def _by_figures(figures: Figures, thresholds: Thresholds) -> list[Hold]:
-    live = figures.live
+def _by_figures(figures: Figures, thresholds: Thresholds, may_grow: int) -> list[Hold]:
+    """Measure each figure. What the run brings in counts among the live, unless it is withheld: when the same feed
+    comes again, or the run is cut and begun again, these are live and the judgement must be the same."""
     if not figures.read:
-        return [Hold(Rule.EMPTY, live, 0, _ALL)]
-    rules: tuple[tuple[Rule, int, int, float, set[Part]], ...] = (
-        (Rule.SHRINK, figures.gone, thresholds.gone_least, thresholds.gone, {Part.WITHDRAWALS}),
-        (Rule.EXPLICIT, figures.explicit, thresholds.explicit_least, thresholds.explicit, {Part.DELETES}),
-        (Rule.CHANGE, figures.changed, thresholds.changed_least, thresholds.changed, {Part.CHANGES}),
-        (Rule.REJECT, figures.rejected, thresholds.rejected_least, thresholds.rejected, set()),
-        (Rule.GROWTH, figures.new, thresholds.new_least, thresholds.new, {Part.NEW}),
-    )
+        return [Hold(Rule.EMPTY, figures.live, 0, _ALL)]
+    growth = _measured(Rule.GROWTH, figures.new, thresholds.new_least, thresholds.new, figures.live, Part.NEW)
+    grows = not growth or figures.new <= may_grow
+    live = max(figures.live, figures.after) if grows else figures.live
+    gone, explicit, rejected = thresholds.gone, thresholds.explicit, thresholds.rejected
     return [
-        Hold(rule, figure, limit, frozenset(parts))
-        for rule, figure, least, share, parts in rules
-        if figure > (limit := max(least, int(share * live)))
+        *_measured(Rule.SHRINK, figures.gone, thresholds.gone_least, gone, live, Part.WITHDRAWALS),
+        *_measured(Rule.EXPLICIT, figures.explicit, thresholds.explicit_least, explicit, live, Part.DELETES),
+        *_measured(Rule.CHANGE, figures.changed, thresholds.changed_least, thresholds.changed, live, Part.CHANGES),
+        *_measured(Rule.REJECT, figures.rejected, thresholds.rejected_least, rejected, live),
+        *growth,
     ]
+
+
+def _measured(rule: Rule, figure: int, least: int, share: float, live: int, *parts: Part) -> list[Hold]:
+    limit = max(least, int(share * live))
+    return [Hold(rule, figure, limit, frozenset(parts))] if figure > limit else []

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import chain
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
-from federation.ledger.records import RecordState, RecordStatus
+from federation.ledger.records import PRESENT, RecordState, RecordStatus
 from federation.model import Counts, Finding, Hold, Outcome, Part, Rule, RunState, Severity
 from federation.pipeline.absence import Grace, Miss, count
 from federation.pipeline.account import Account
@@ -35,16 +35,16 @@ class Known:
     """What is known of a source before a run.
 
     ``states`` by the partner's key; ``elsewhere``: keys that other sources of the partner own; ``live`` and ``gone``
-    as the guard wants them (see Figures; ``gone``: withdrawn lately for absence); ``ceilings`` and ``confirmed`` are a
-    person's approval; ``graphs`` gives the content of records by their IRIs. ``replayed``: the list is an old one, so
-    that silence on a record says nothing of what the partner lists now.
+    as the guard wants them (see Figures; ``gone``: the keys of those withdrawn lately for absence); ``ceilings`` and
+    ``confirmed`` are a person's approval; ``graphs`` gives the content of records by their IRIs. ``replayed``: the list
+    is an old one, so that silence on a record says nothing of what the partner lists now.
     """
 
     states: Mapping[str, RecordState] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
     is_forgotten: Callable[[str], bool] = lambda _key: False
     live: int = 0
-    gone: int = 0
+    gone: frozenset[str] = frozenset()
     ceilings: Mapping[Rule, int] = field(default_factory=dict)
     confirmed: bool = False
     replayed: bool = False
@@ -108,6 +108,7 @@ def prepare(
     settings = frame.settings
     outcomes = assess(rows, source, settings.base_url, frame.stamp, hashes, settings.workers)
     fresh: list[Likeness] = []
+    back = 0
     broke: CarrefourError | None = None
     try:
         for planned in planner.plan(chain(outcomes, _later(broken))):
@@ -115,6 +116,7 @@ def prepare(
             record = planned.outcome.record
             if known.states and planned.step is Step.NEW and record is not None and len(fresh) < _COMPARED:
                 fresh.append(likeness(record.iri, record.page, record.content))
+            back += planned.step is Step.NEW and record is not None and record.key in known.gone
             take(planned)
     except (PartnerError, PeerError, ConfigError) as error:
         if not planner.counts(False).accepted:
@@ -129,7 +131,7 @@ def prepare(
     if state is RunState.FAILED and not listing:  # nothing new is no news
         well = RunState.UNCHANGED if delivery.conditional else RunState.SUCCEEDED
         state = well if whole else RunState.INCOMPLETE
-    plan = _judged(listing, known, frame, planner, fresh, state)
+    plan = _judged(listing, known, frame, planner, fresh, state, back)
     return plan if broke is None else replace(plan, message=str(broke))
 
 
@@ -144,7 +146,7 @@ def prepare_unchanged(counts: Counts, known: Known, frame: Frame) -> Plan:
     misses = tuple(count(sorted(missing), known.states, frame.now, frame.grace, known.confirmed))
     # the visit whose account this is may have asked for news only, and there were none: that is no empty list
     read = max(counts.read, 1)
-    figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=len(misses) + known.gone)
+    figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=len(misses) + len(known.gone))
     holds = judge(figures, frame.thresholds, known.ceilings)
     due = 0 if Part.WITHDRAWALS in withheld(holds) else sum(miss.due for miss in misses)
     # a loss that is only waiting for its time is no news: it was told when it was found
@@ -159,9 +161,18 @@ def _later(broken: list[Outcome]) -> Iterator[Outcome]:
 
 
 def _judged(
-    listing: bool, known: Known, frame: Frame, planner: Planner, fresh: list[Likeness], state: RunState
+    listing: bool,
+    known: Known,
+    frame: Frame,
+    planner: Planner,
+    fresh: list[Likeness],
+    state: RunState,
+    back: int,
 ) -> Plan:
-    """Judge the whole of a plan. ``listing``: the feed lists all there is, so silence on a record says something."""
+    """Judge the whole of a plan. ``listing``: the feed lists all there is, so silence on a record says something.
+
+    ``back``: records withdrawn lately that it brings again.
+    """
     empty = state is RunState.FAILED  # no row at all
     whole = state in WHOLE and listing
     missing = planner.missing() if whole else []
@@ -170,12 +181,13 @@ def _judged(
         live=known.live,
         read=_telling(counts, planner) if listing else max(counts.read, 1),
         accepted=counts.accepted,
-        gone=len(missing) + known.gone if whole and not known.replayed else 0,
+        gone=len(missing) + len(known.gone) - back if whole and not known.replayed else 0,
         explicit=planner.explicit,
         changed=counts.changed,
         rejected=planner.newly_held,
         new=counts.new,
         matched=_matched(known, counts, missing, fresh),
+        after=sum(state.state in PRESENT for state in known.states.values()) + counts.new,
     )
     holds = judge(figures, frame.thresholds, known.ceilings)
     if empty and known.live and not holds:  # a person has confirmed that the list is empty
