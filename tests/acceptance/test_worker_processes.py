@@ -239,6 +239,7 @@ def children(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
+@pytest.mark.fault(37)
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_that_goes_in_mid_harvest_is_continued_by_the_next(tmp_path: Path, end: signal.Signals) -> None:
@@ -277,6 +278,7 @@ def test_a_server_that_goes_in_mid_harvest_is_continued_by_the_next(tmp_path: Pa
     assert code == 0
 
 
+@pytest.mark.fault(45)
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [100])
 def test_of_many_sources_those_that_hang_delay_no_other(tmp_path: Path, count: int) -> None:

@@ -138,11 +138,13 @@ def hammer(folder: Path, kills: int, seed: int) -> None:
     assert recover_and_check(folder) == contents(version + 1), "the next whole harvest has every record"
 
 
+@pytest.mark.fault(33)
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
     """Eight kills: the short form of the test below, for every run of the suite."""
     hammer(tmp_path, kills=8, seed=20261121)
 
 
+@pytest.mark.fault(33)
 @pytest.mark.slow
 def test_a_hundred_kills_lose_nothing(tmp_path: Path) -> None:
     """Kill -9 at 100 random instants of a harvest, its recovery of the one before included."""

@@ -79,11 +79,13 @@ def _no_worker_is_left(folder: Path) -> None:
     raise AssertionError("worker processes outlive their harvest")
 
 
+@pytest.mark.fault(33)
 def test_a_few_kills_of_the_whole_harvest_lose_nothing(tmp_path: Path) -> None:
     """Four kills: the short form of the test below."""
     hammer(tmp_path / "here", kills=4, seed=3)
 
 
+@pytest.mark.fault(33)
 @pytest.mark.slow
 def test_a_hundred_kills_of_the_whole_harvest_lose_nothing(tmp_path: Path) -> None:
     """Kill -9 at 100 random instants of a harvest from its start to its end."""

@@ -56,11 +56,13 @@ def hammer(folder: Path, kills: int, seed: int) -> None:
     assert withdrawn or day < 12, "the days that are tested withdraw records"
 
 
+@pytest.mark.fault(33)
 def test_a_few_kills_of_runs_that_withdraw_and_hold_leave_no_trace(tmp_path: Path) -> None:
     """Five kills: the short form of the test below."""
     hammer(tmp_path, kills=5, seed=2)
 
 
+@pytest.mark.fault(33)
 @pytest.mark.slow
 def test_a_hundred_kills_of_runs_that_withdraw_and_hold_leave_no_trace(tmp_path: Path) -> None:
     """Kill -9 at 100 random instants, between journal rows, before and after absences are noted, in withdrawals."""

@@ -123,6 +123,7 @@ def test_a_file_in_the_place_of_the_folder_is_said_plainly(tmp_path: Path) -> No
         open_store(tmp_path / "store")
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("way", ["bulk", "transaction"])
 def test_a_full_disk_is_said_plainly_and_loses_nothing_written_before(tmp_path: Path, way: str) -> None:
     """When files cannot grow, EngineUnavailable says so; the next opening has every earlier batch, and works."""

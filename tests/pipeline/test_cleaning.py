@@ -36,6 +36,7 @@ def rules(problems: list[Problem]) -> list[str]:
 # Text
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
@@ -58,6 +59,7 @@ def test_text_is_plain_and_in_one_form(raw: Any, expected: str) -> None:
     assert clean_text(raw, []) == expected
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     "raw", ["", " ", "NA", "NR ", "n/a", "null", "default", "-", "------", "#N/D", None, [], "<p></p>", "&nbsp;"]
 )
@@ -66,6 +68,7 @@ def test_words_for_nothing_are_missing(raw: Any) -> None:
     assert clean_text(raw, []) is None
 
 
+@pytest.mark.fault(9)
 def test_double_encoded_text_is_reported_and_mended_only_on_demand() -> None:
     """The source must opt in before a text is changed."""
     problems: list[Problem] = []
@@ -75,6 +78,7 @@ def test_double_encoded_text_is_reported_and_mended_only_on_demand() -> None:
     assert (kept, mended, rules(problems)) == ("Trie-ChÃ¢teau", "Trie-Château", ["text-double-encoded"])
 
 
+@pytest.mark.fault(9)
 def test_lost_characters_and_lone_surrogates_are_reported() -> None:
     """U+FFFD tells of a wrong charset; a lone surrogate becomes one."""
     problems: list[Problem] = []
@@ -95,6 +99,7 @@ def test_cleaning_a_text_twice_changes_nothing_more(raw: str) -> None:
 # Dates
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
@@ -118,6 +123,7 @@ def test_a_date_keeps_the_precision_it_was_given(raw: Any, expected: tuple[str, 
     assert clean_date(raw, "fr", []) == expected
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize(
     "raw",
     [
@@ -145,6 +151,7 @@ def test_what_is_no_date_is_reported_and_never_guessed(raw: Any) -> None:
 # Numbers and points
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
@@ -178,6 +185,7 @@ def test_yes_and_no_in_two_languages() -> None:
     assert rules(problems) == ["boolean-unreadable"]
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("latitude", "longitude", "postcode", "area", "expected", "said"),
     [
@@ -208,6 +216,7 @@ def test_points_are_repaired_only_when_certain(
 # Codes
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("raw", "expected", "said"),
     [
@@ -228,11 +237,13 @@ def test_postcodes_are_text_and_get_their_zero_back(raw: Any, expected: str | No
     assert rules(problems) == said
 
 
+@pytest.mark.fault(23)
 def test_corsican_and_overseas_communes() -> None:
     """INSEE codes have letters in Corsica and no fewer than five characters."""
     assert [clean_commune(raw, []) for raw in ("2a004", "97411", 1004, "123456")] == ["2A004", "97411", "01004", None]
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize(
     ("raw", "expected", "said"),
     [
@@ -271,6 +282,7 @@ def test_countries_by_code_or_usual_name() -> None:
 # Addresses
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("raw", "expected", "said"),
     [

@@ -135,6 +135,7 @@ def test_a_body_that_ends_by_hanging_up_is_not_proved(server: LyingServer) -> No
     assert not get(server).length_proved
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -157,6 +158,7 @@ def test_a_cut_body_is_never_whole(server: LyingServer, answer: bytes) -> None:
     assert isinstance(caught.value, PeerError)
 
 
+@pytest.mark.fault(4)
 def test_damaged_compression_is_told(server: LyingServer) -> None:
     """Gzip that is none, or with a wrong checksum."""
     packed = bytearray(gzip.compress(CSV))
@@ -170,6 +172,7 @@ def test_damaged_compression_is_told(server: LyingServer) -> None:
             get(server, path)
 
 
+@pytest.mark.fault(5)
 def test_a_bomb_is_stopped_at_the_cap(server: LyingServer) -> None:
     """200 MB of zeros in 200 kB are stopped one piece after the limit."""
     server.answers["/feed"] = http(gzip.compress(b"\x00" * 200_000_000, 1), "Content-Encoding: gzip")
@@ -199,6 +202,7 @@ def test_a_large_body_is_stopped_at_the_cap(server: LyingServer) -> None:
     assert get(server, max_bytes=len(CSV)).body == CSV
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize("where", ["body", "headers", "chunk size", "nothing"])
 def test_a_slow_drip_meets_the_deadline(server: LyingServer, where: str) -> None:
     """One byte at a time, wherever it drips, ends at the total limit: no read timeout would."""
@@ -262,6 +266,7 @@ def test_secrets_do_not_follow_to_another_host(server: LyingServer) -> None:
         other.close()
 
 
+@pytest.mark.fault(10)
 def test_a_redirect_loop_ends(server: LyingServer) -> None:
     """Six hops are one too many."""
     server.answers["/feed"] = http(b"", "Location: /feed", status="302 Found")
@@ -272,6 +277,7 @@ def test_a_redirect_loop_ends(server: LyingServer) -> None:
     assert len(server.requests) == 6
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://x.example/", "gopher://x.example/", "javascript:1"])
 def test_redirects_out_of_the_web_are_refused(server: LyingServer, target: str) -> None:
     """A server cannot make us read a file."""
@@ -281,6 +287,7 @@ def test_redirects_out_of_the_web_are_refused(server: LyingServer, target: str) 
         get(server)
 
 
+@pytest.mark.fault(10)
 def test_https_never_becomes_http() -> None:
     """A downgrade is refused; the other way is fine."""
     with failure(Fault.REDIRECT):
@@ -290,6 +297,7 @@ def test_https_never_becomes_http() -> None:
     assert next_hop("https://x.example/a/b", "../c?d") == "https://x.example/c?d"
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]", "10.0.0.1", NO_ADDRESS, "2130706433"],
@@ -302,6 +310,7 @@ def test_private_addresses_are_refused_before_connecting(server: LyingServer, ho
     assert server.requests == []
 
 
+@pytest.mark.fault(10)
 def test_redirects_to_private_addresses_are_refused(server: LyingServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check is made on every hop: here the first host alone counts as public."""
     monkeypatch.setattr("federation.pipeline.fetch.transport.is_public", lambda address: str(address) == "127.0.0.1")
@@ -313,6 +322,7 @@ def test_redirects_to_private_addresses_are_refused(server: LyingServer, monkeyp
     assert "169.254.169.254" in str(caught.value)
 
 
+@pytest.mark.fault(10)
 def test_a_name_that_changes_its_mind_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """DNS rebinding: the name is asked once, and the address that was checked is the one that is connected."""
     asked: list[str] = []
@@ -419,6 +429,7 @@ def test_not_modified_is_an_answer_if_it_was_asked_for(server: LyingServer) -> N
     assert (fetched.status, fetched.body) == (304, b"")
 
 
+@pytest.mark.fault(11)
 def test_unreachable_hosts_are_told(server: LyingServer) -> None:
     """A closed port, an unknown name, nonsense instead of HTTP, and no TLS where TLS was asked for."""
     server.answers["/feed"] = b"SSH-2.0-OpenSSH_9.2\r\n"
@@ -434,6 +445,7 @@ def test_unreachable_hosts_are_told(server: LyingServer) -> None:
     assert "DNS" in str(unknown.value)
 
 
+@pytest.mark.fault(11)
 def test_a_certificate_nobody_trusts_is_refused(tmp_path: Path) -> None:
     """Certificates are always verified: a self-signed one, for the right name, fails; so does a server without TLS."""
     (tmp_path / "own.pem").write_text(SELF_SIGNED)

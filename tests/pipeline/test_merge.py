@@ -412,6 +412,7 @@ CRASHES: dict[str, Callable[[House, pytest.MonkeyPatch], None]] = {
 }
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize("instant", CRASHES)
 @pytest.mark.parametrize("first", [True, False])
 def test_a_batch_cut_by_a_crash_is_finished_at_the_next_start(
@@ -437,6 +438,7 @@ def test_a_batch_cut_by_a_crash_is_finished_at_the_next_start(
     assert house.ledger.journal.pending() == []
 
 
+@pytest.mark.fault(33)
 def test_a_crash_in_a_withdrawal_is_finished_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tombstone is rolled forward like everything else."""
     record = make_record("a", "1")
@@ -465,6 +467,7 @@ def test_a_run_cut_by_a_crash_is_abandoned_and_described(house: House) -> None:
     house.ledger.runs.start("a", "a", house.clock(), 1)
 
 
+@pytest.mark.fault(34)
 def test_after_a_failed_write_nothing_more_is_written_until_a_restart(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

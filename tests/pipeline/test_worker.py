@@ -332,6 +332,7 @@ def test_an_order_for_a_source_that_is_gone_fails_with_its_reason(bench: Bench) 
     assert [finding.message["en"] for finding in account.findings] == ["gone.toml: gone"]
 
 
+@pytest.mark.fault(37)
 def test_told_to_stop_it_stops_at_the_next_batch_and_counts_no_failure(bench: Bench) -> None:
     """The run is abandoned, and taken up at the next start; until then the source is due as before."""
     due = late(1)
@@ -359,6 +360,7 @@ def test_told_to_stop_it_stops_at_the_next_batch_and_counts_no_failure(bench: Be
     assert bench.writer.done == ["a", "a", "b"]
 
 
+@pytest.mark.fault(33)
 def test_what_a_crash_cut_short_is_taken_up_first(bench: Bench) -> None:
     """From the stored bytes if there are any, else by a new harvest; an undoing is begun again."""
     bench.files.found = {name: source(name) for name in "abcd"}

@@ -102,6 +102,7 @@ def test_a_row_without_a_name_for_itself_is_refused(mapper: MakeMapper) -> None:
     assert (rules(waiting), waiting.key) == (["id-placeholder"], None)
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize(
     ("row", "why"),
     [

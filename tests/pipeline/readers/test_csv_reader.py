@@ -65,6 +65,7 @@ def test_cells_keep_line_breaks_and_emoji() -> None:
     assert [row.where for row in rows] == ["ligne 2", "ligne 5"]
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(
     ("encoded", "expected"),
     [
@@ -82,6 +83,7 @@ def test_encodings(encoded: bytes, expected: list[str]) -> None:
     assert [rule for rule in rules(result) if rule != "single-column"] == expected
 
 
+@pytest.mark.fault(9)
 def test_the_declared_charset_is_asked_after_utf8() -> None:
     """ISO-8859-15 is believed when the body is no UTF-8; iso-8859-1 means Windows-1252."""
     assert reading("n,m\n5 €,x\n".encode("iso8859-15"), "csv", declared_charset="iso-8859-15")[0][0].row["n"] == "5 €"
@@ -97,6 +99,7 @@ def test_the_stated_encoding_is_strict() -> None:
         reading(b"n\n1\n", "csv", encoding="unicode_escape")
 
 
+@pytest.mark.fault(9)
 def test_double_encoding_is_a_finding() -> None:
     """« Ã© » is reported with its first line."""
     _, _, result = reading("nom,x\nA,1\nÃ‰cole,2\n".encode(), "csv")
@@ -105,6 +108,7 @@ def test_double_encoding_is_a_finding() -> None:
     assert "ligne 3" in result.findings[0].message["fr"]
 
 
+@pytest.mark.fault(25)
 def test_shifted_rows_are_rejected_with_line_and_count() -> None:
     """A row with too many or too few cells is a rejected row; the others are read."""
     rows, rejected, _ = reading(b"a;b;c\n1;2;3\n1;2;;3\n1;2\n4;5;6\n", "csv")
@@ -118,6 +122,7 @@ def test_shifted_rows_are_rejected_with_line_and_count() -> None:
     assert rejected[1].message["en"].startswith("2 cells instead of 3")
 
 
+@pytest.mark.fault(25)
 def test_a_stray_quote_rejects_its_row() -> None:
     """A quote in the wrong place rejects that row alone."""
     rows, rejected, _ = reading(b'a,b\n"le "coin"",2\n3,4\n', "csv")

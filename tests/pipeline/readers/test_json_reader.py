@@ -17,6 +17,7 @@ def test_an_array_gives_its_objects_with_their_numbers() -> None:
     assert (rejected, result.findings, result.whole) == ([], [], True)
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(
     "body",
     [
@@ -36,6 +37,7 @@ def test_text_is_right_whatever_the_header_says(body: bytes) -> None:
     assert result.findings == []
 
 
+@pytest.mark.fault(9)
 def test_windows_1252_is_read_and_reported() -> None:
     """A document that is no UTF-8 keeps its accents, and a finding names the line."""
     rows, _, result = reading('[{"a": 1},\n{"nom": "Écologie – œuvre"}]'.encode("cp1252"), "json")
@@ -45,6 +47,7 @@ def test_windows_1252_is_read_and_reported() -> None:
     assert "ligne 2" in result.findings[0].message["fr"]
 
 
+@pytest.mark.fault(9)
 def test_double_encoding_and_lost_letters_are_findings() -> None:
     """« Ã© » and U+FFFD are reported, not repaired."""
     rows, _, result = reading('[{"a": "Ã©cologie", "b": "\ufffdcole"}]'.encode(), "json")
@@ -53,6 +56,7 @@ def test_double_encoding_and_lost_letters_are_findings() -> None:
     assert rules(result) == ["double-encoding", "replacement-character"]
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e400", b"1" * 5000])
 def test_a_number_that_is_none_counts_as_missing(number: bytes) -> None:
     """NaN, infinities and 1e400 become null with a finding; the rest of the record is kept."""
@@ -62,6 +66,7 @@ def test_a_number_that_is_none_counts_as_missing(number: bytes) -> None:
     assert rules(result) == ["number-not-finite"]
 
 
+@pytest.mark.fault(14)
 def test_duplicate_keys_are_named() -> None:
     """A key given twice is a finding that names it; the last value is read."""
     rows, _, result = reading(b'[{"nom": "A", "x": 1, "nom": "B"}, {"nom": "C"}]', "json")
@@ -121,6 +126,7 @@ def test_a_syntax_error_says_line_and_column() -> None:
     assert caught.value.rule == "not-json"
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 @pytest.mark.parametrize("depth", [5_000, 200_000])
 def test_deep_nesting_is_refused(opening: bytes, depth: int) -> None:
@@ -131,6 +137,7 @@ def test_deep_nesting_is_refused(opening: bytes, depth: int) -> None:
         reading(opening * depth + b"1" + closing * depth, "json")
 
 
+@pytest.mark.fault(14)
 def test_a_deep_record_is_rejected_alone() -> None:
     """A record of 300 levels is left out; its neighbours are read."""
     rows, rejected, _ = reading(b'[{"a": 1}, {"b": ' + b"[" * 300 + b"]" * 300 + b"}]", "json")

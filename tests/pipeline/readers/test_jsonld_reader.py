@@ -205,6 +205,7 @@ def test_our_own_context_is_read() -> None:
     }
 
 
+@pytest.mark.fault(15)
 def test_a_context_that_is_not_pinned_is_named_and_never_fetched() -> None:
     """The message names the address and what operator and partner can do."""
     with pytest.raises(UnreadableFeed, match=r"https://partner\.example/context\.jsonld is not pinned") as caught:
@@ -214,6 +215,7 @@ def test_a_context_that_is_not_pinned_is_named_and_never_fetched() -> None:
     assert "vocab/contexts/" in caught.value.text["fr"]
 
 
+@pytest.mark.fault(15)
 def test_an_unpinned_context_inside_one_node_rejects_that_node() -> None:
     """The neighbours are read."""
     document = {
