@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ class Instance:
             sleep=lambda seconds: self.clock.turn(timedelta(seconds=seconds)),
             now=self.clock,
         )
+
+    def forbid_private(self) -> None:
+        """Open it anew without the setting that lets it ask this machine."""
+        self.close()
+        self.settings = replace(self.settings, fetch_private=False)
+        self.open()
 
     def close(self) -> None:
         """Close it."""
