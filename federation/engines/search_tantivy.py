@@ -23,7 +23,8 @@ from tantivy import Occur, Query
 from federation.engines import Document, SearchPage, SearchRequest
 from federation.engines.search_failures import busy, foreign, unusable
 from federation.engines.search_order import counted_for, draw, interleave
-from federation.engines.search_text import FACETS, Analysis, Clause, composed, exact_analyzer, stemmed_analyzer
+from federation.engines.search_text import FACETS, Analysis, Clause, exact_analyzer, stemmed_analyzer
+from federation.vocabulary.composing import composed
 
 LAYOUT = 2
 """Version of the schema below and of the analysis; a folder with another one is rebuilt."""

@@ -6,10 +6,11 @@ Must never look at an index: the same text gives the same words everywhere, or t
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 import tantivy
+
+from federation.vocabulary.composing import composed
 
 MAX_QUERY = 400  # characters; a search box holds a question, not a document
 MAX_WORDS = 32  # each word opens one posting list per field
@@ -138,8 +139,3 @@ def _singular(stem: str) -> str:
 
 def _empty(clause: Clause) -> bool:
     return not clause.phrase and clause.exact[0][1] in EMPTY_WORDS
-
-
-def composed(text: str) -> str:
-    """Unicode NFC, so that é typed as e + accent is the same letter."""
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)

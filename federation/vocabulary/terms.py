@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from federation.model import Openness, Severity, Text
+from federation.vocabulary.composing import decomposed
 
 BASE = "https://w3id.org/carrefour/"
 CRF = BASE + "vocab#"
@@ -152,5 +153,5 @@ class ExampleQuery:
 
 def fold(text: str) -> str:
     """Reduce a word to what is compared: no case, accents, ligatures or curly apostrophes, single spaces."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
+    plain = decomposed(text.casefold().translate(_LIGATURES))
     return _SPACES.sub(" ", "".join(c for c in plain if not unicodedata.combining(c))).strip()

@@ -470,3 +470,17 @@ def test_a_text_far_too_long_for_an_address_is_not_remembered() -> None:
     assert clean_iri("https://a.example/" + "x" * 100_000, problems) is None
     assert rules(problems) == ["iri-unreadable"]
     assert iris._address.cache_info().currsize == before
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("<a " + " ".join(f"a{n}=1" for n in range(4000)) + ">Un lien</a>", "Un lien"),
+        ("<img src='data:" + "A" * 30_000 + ">' alt=x>Une image", "Une image"),
+        ("<p " + 'a=">" ' * 4000 + ">Un texte</p>", "Un texte"),
+        ('<b title="a>b">un</b> deux', "un deux"),
+    ],
+)
+def test_very_long_tags_are_read_without_their_attributes(raw: str, clean: str) -> None:
+    """A quoted value may hold the end of a tag; the words around stay."""
+    assert clean_text(raw, []) == clean

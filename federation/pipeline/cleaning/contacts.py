@@ -11,7 +11,10 @@ from federation.pipeline.cleaning.text import clean_line
 _LONGEST = 2000
 """Characters that are looked at. A cell with several addresses is far shorter."""
 
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])")
+_ADDRESS = re.compile(
+    r"(?<![^\s@<>()\[\],;:\"\\])"  # from the first character only: else each one of a long word is tried
+    r"[^\s@<>()\[\],;:\"\\]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])"
+)
 
 _ANGLED = re.compile(r"<([^<>\s]{1,64}@[^<>\s]{1,255})>")
 """``A. B. <a@b.example>`` is no markup: the address is not to be lost as if it were."""

@@ -20,6 +20,7 @@ FIRST_YEAR, LAST_YEAR = 1500, 2199
 """A project outside these years is a slip of the keyboard (``20266``, ``0218``)."""
 
 _XSD = "http://www.w3.org/2001/XMLSchema#"
+_LONGEST = 60  # characters of a date
 _ISO = re.compile(
     r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?)?$",
     re.ASCII,  # year and zone are written as they stand
@@ -60,10 +61,19 @@ def clean_date(raw: Any, language: str, problems: list[Problem]) -> Moment | Non
         return None
     if is_missing(text):
         return None
-    moment = _read(text.strip(), language) if len(text) <= 60 else None
+    moment = _read(text.strip(), language) if len(text) <= _LONGEST else None
     if moment is None:
         problems.append(Problem("date-unreadable", text))
     return moment
+
+
+def is_written_out(raw: Any) -> bool:
+    """Say whether reading a date takes a parser of languages: some two milliseconds, a hundred times the usual."""
+    if not isinstance(raw, str) or len(raw) > _LONGEST:
+        return False
+    text = raw.strip()
+    plain = any(form.match(text) for form in (_ISO, _DMY, _SLASHED_ISO, _MONTH_YEAR))
+    return not plain and _HAS_LETTER.search(text) is not None and _HAS_YEAR.search(text) is not None
 
 
 @lru_cache(maxsize=8192)

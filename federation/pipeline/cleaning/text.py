@@ -8,11 +8,11 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
-from unicodedata import is_normalized, normalize
 
 import nh3
 
 from federation.pipeline.cleaning.problems import Problem
+from federation.vocabulary.composing import composed
 
 LONGEST = 100_000  # characters of one raw text: a book's chapter; cleaning markup takes more than linear time
 
@@ -45,6 +45,9 @@ _BLOCKS = re.compile(
 )
 _OPENING = re.compile(r"<[a-zA-Z/!?]")
 _RUNNING = re.compile(r"<(?:script|style|iframe)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[a-zA-Z][^\s/>]*")
+_IN_TAG = re.compile(r"=\s*([\"'])|>")
+_LONGEST_TAG = 10_000  # characters of a tag after its name: pictures written out as data are longer, but one attribute
 _PARAGRAPHS = re.compile(r"\n[ \t\xa0\u202f]*\n\s*")
 _NEWLINES = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNWANTED = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u200b\u2060\ufeff\ufff9-\ufffb]")
@@ -118,12 +121,27 @@ def _without_markup(text: str) -> str:
         opening = _OPENING.search(text, 0, end)
         if opening or _RUNNING.search(text):
             # Only up to the last ">": a search for the end of each of many tags that have none takes quadratic time.
-            text = _BLOCKS.sub("\n\n", _BREAKS.sub("\n\n", text[:end])) + text[end:]
+            text = _BLOCKS.sub("\n\n", _BREAKS.sub("\n\n", _short_tags(text[:end]))) + text[end:]
             text = nh3.clean(text, tags=set(), attributes={}, strip_comments=True)
         if "&" not in text:
             break
         text = html.unescape(_HUGE_CHARACTER.sub("\ufffd", text))
     return text
+
+
+def _short_tags(text: str) -> str:
+    """Take the attributes out of very long tags: a parser compares each attribute with all that came before it."""
+    kept: list[str] = []
+    done = at = 0
+    while opening := _TAG.search(text, at):
+        at = opening.end()
+        while (event := _IN_TAG.search(text, at)) and (quote := event[1]):  # a quoted value may hold anything
+            at = text.find(quote, event.end()) + 1 or len(text)
+        at = event.start() if event else len(text)
+        if at - opening.end() > _LONGEST_TAG:
+            kept.append(text[done : opening.end()])
+            done = at
+    return "".join(kept) + text[done:]
 
 
 def _characters(text: str, problems: list[Problem], repair: bool) -> str:
@@ -138,7 +156,7 @@ def _characters(text: str, problems: list[Problem], repair: bool) -> str:
             problems.append(Problem("text-double-encoded", text, mended, kept=True))
     if "\ufffd" in text:
         problems.append(Problem("text-damaged", text, kept=True))
-    return text if is_normalized("NFC", text) else normalize("NFC", text)
+    return composed(text)
 
 
 def _mended(text: str) -> str | None:

@@ -15,6 +15,9 @@ Value = TypeVar("Value")
 STEPS = 200_000
 """Work on one row: visits of an expression, values it builds, nodes and lines written. About 0.2 seconds of it."""
 
+WRITTEN_DATE = 4_000
+"""Steps for a date in words, which takes a parser of languages: fifty of them in one row, about 0.1 seconds."""
+
 VALUES = 1_000
 """Values of one field that are taken; further ones are counted and left out."""
 
@@ -24,6 +27,7 @@ FINDINGS = 100
 HINTS = 20
 """Unknown words of one record that get the nearest concept as a suggestion."""
 
+_FEW_MARKS = 20  # of a text; fewer cost next to nothing
 _CHARACTERS = 16  # of a text that count as one step
 
 
@@ -75,6 +79,23 @@ class Effort:
                 self.spend(len(item), field)  # before they are on the list: it must not outgrow the limit
                 todo += item
             if isinstance(item, Mapping):
+                todo += item.values()
+
+    def weigh_markup(self, value: Any, field: str) -> None:
+        """Spend the tags and entities of a value as it came: a parser of HTML takes time that grows as their square.
+
+        4,472 of them in one text are all that a row may have; a long page has some hundreds. Raises TooCostlyError.
+        """
+        todo = [value]
+        while todo:
+            item = todo.pop()
+            if isinstance(item, str):
+                marks = item.count("<") + item.count("&")
+                if marks >= _FEW_MARKS:
+                    self.spend(marks * marks // 100, field)
+            elif isinstance(item, list | tuple):
+                todo += item
+            elif isinstance(item, Mapping):
                 todo += item.values()
 
     def repeat(self, text: str, times: int, field: str) -> None:

@@ -10,9 +10,10 @@ import hashlib
 import json
 import re
 from typing import Any
-from unicodedata import is_normalized, normalize
 
 import orjson
+
+from federation.vocabulary.composing import composed
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _EXTENSIONS = (
@@ -35,9 +36,7 @@ _IRI = re.compile(r"https?://([^/?#]*)(.*)$", re.IGNORECASE | re.DOTALL)
 
 def normal_id(text: str) -> str:
     """Bring a partner's id to one form: trimmed, NFC, case kept; an IRI without scheme, final slash and host case."""
-    text = text.strip()
-    if not text.isascii() and not is_normalized("NFC", text):
-        text = normalize("NFC", text)
+    text = composed(text.strip())
     if match := _IRI.match(text):
         return match[1].lower() + match[2].rstrip("/")
     return text

@@ -106,6 +106,9 @@ class Mapper:
         self._effort.renew()
         raw_hash = hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
         page, *values = reads
+        for plan, value in zip(self._all, values, strict=True):
+            if value is not None:
+                self._effort.weigh_markup(value, plan.key)
         record = self._start + group.key
         sheet = Sheet(record, group.where, self._source.lang, self._names, self._effort)
         sheet.findings += [*group.notes, *conflicts]

@@ -27,9 +27,10 @@ from federation.pipeline.cleaning import (
     clean_postcode,
     clean_text,
 )
+from federation.pipeline.cleaning.dates import is_written_out
 from federation.pipeline.cleaning.text import as_string
 from federation.pipeline.mapping.concepts import ConceptFinder, implied
-from federation.pipeline.mapping.effort import first_values
+from federation.pipeline.mapping.effort import WRITTEN_DATE, first_values
 from federation.pipeline.mapping.sheet import Sheet
 from federation.pipeline.mapping.values import leaves, plain, texts
 from federation.pipeline.sources import Source
@@ -139,6 +140,7 @@ Clean = Callable[[Any, list[Problem]], str | None]
 
 def _values(field: Field, clean: Clean, split: Split, words: Words) -> Lines:
     start, many = f"<{field.property}> ", field.many
+    dates = field.kind in {Kind.DATE, Kind.DATETIME}
 
     def lines(raw: Any, sheet: Sheet) -> list[str]:
         given = split(raw) if split is not leaves or isinstance(raw, list | dict) else [raw]
@@ -146,11 +148,14 @@ def _values(field: Field, clean: Clean, split: Split, words: Words) -> Lines:
             given = [word for leaf in given for word in words(leaf)]
         found: dict[str, None] = {}
         for leaf in first_values(given, sheet.problems):
-            term = clean(plain(leaf), sheet.problems)
+            value = plain(leaf)
+            if dates and is_written_out(value):
+                sheet.effort.spend(WRITTEN_DATE, field.key)
+            term = clean(value, sheet.problems)
             if term is None or start + term in found:
                 continue
             if found and not many:
-                sheet.problems.append(Problem("several-values", str(plain(leaf))))
+                sheet.problems.append(Problem("several-values", str(value)))
             else:
                 found[start + term] = None
         return list(found)

@@ -253,3 +253,38 @@ def test_the_field_that_took_most_is_named(mapper: MakeMapper) -> None:
     outcome = one(made, ROW | {"tags": many, "links": [{"href": "a"}], "texts": [{"fr": "b"}]})
 
     assert [(said.rule, said.field) for said in outcome.findings] == [("record-too-costly", "tags[*].n")]
+
+
+def test_dates_in_words_are_limited(mapper: MakeMapper) -> None:
+    """Each takes a parser of languages: fifty are read, a thousand refuse the record, whatever was read before."""
+    made = mapper(f'{NAME}startDate = "dates"\n')
+    words = [f"{day % 28 + 1} mars {1900 + day}" for day in range(60)]
+
+    few = one(made, ROW | {"dates": words[:20]})
+    refused = [one(made, ROW | {"dates": words}) for _ in range(2)]
+
+    assert few.record is not None
+    assert [rules(outcome) for outcome in refused] == [{"record-too-costly": 1}] * 2
+    assert refused[0].findings[0].field == "dates"
+
+
+def test_dates_in_figures_cost_next_to_nothing(mapper: MakeMapper) -> None:
+    """A thousand of them are read."""
+    made = mapper(f'{NAME}startDate = "dates"\n')
+
+    outcome = one(made, ROW | {"dates": [f"{1 + day % 28}/03/{1600 + day // 2}" for day in range(VALUES)]})
+
+    assert outcome.record is not None
+
+
+@pytest.mark.parametrize("mark", ["<i>", "</b>", "&lt;b&gt;", "&eacute;"])
+def test_markup_beyond_measure_refuses_the_record(mapper: MakeMapper, mark: str) -> None:
+    """Parsers of HTML take time that grows as the square of what they parse; a long page is far below the limit."""
+    made = mapper(f'{NAME}description = "texte"\n')
+
+    long = one(made, ROW | {"texte": "<p>Une longue page.</p>" * 600})
+    endless = one(made, ROW | {"texte": "Une page." + mark * 6000})
+
+    assert long.record is not None
+    assert rules(endless) == {"record-too-costly": 1}
+    assert endless.findings[0].field == "texte"
