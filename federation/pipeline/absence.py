@@ -50,7 +50,7 @@ def count(
 
 
 def _counted(key: str, known: Absent, now: datetime, grace: Grace, confirmed: bool) -> Miss:
-    since = datetime.fromisoformat(known.missing_since) if known.missing_since else now
+    since = datetime.fromisoformat(known.missing_since) if known.missing_since and known.misses else now
     last = datetime.fromisoformat(known.missed_at) if known.missed_at else None
     counts = last is None or abs(now - last) >= grace.apart  # a clock that jumps back does not stop the count
     misses = known.misses + 1 if counts else known.misses
