@@ -70,7 +70,7 @@ def open_feed(source: Source, delivery: Delivery, settings: Settings, vocabulary
     """
     findings = list(delivery.findings)
     if not delivery.pages:
-        return Reading(source.format, iter(()), findings, delivery.whole)
+        return Reading(source.format, iter(()), [*findings, _NO_NEWS], delivery.whole)
     first = _open(source, delivery.pages[0], settings, vocabulary)
     reading = Reading(first.format, iter(()), findings, delivery.whole)
     reading.items = _chained(reading, first, source, delivery, settings, vocabulary)
@@ -124,7 +124,7 @@ def readable(reading: Reading, broken: list[Outcome]) -> Iterator[RawRecord]:
             broken.append(Outcome(item.where, None, None, (item,)))
         else:
             yield item
-    if not rows and not any(finding.rule == "empty-body" for finding in reading.findings):
+    if not rows and not any(finding.rule in {"empty-body", _NO_NEWS.rule} for finding in reading.findings):
         reading.findings.append(_NO_ROWS)
 
 
@@ -136,6 +136,15 @@ def _too_many(limit: int) -> PartnerError:
         "si c'est voulu.",
     )
 
+
+_NO_NEWS = Finding(
+    "no-news",
+    Severity.INFO,
+    {
+        "fr": "Rien de nouveau ni de modifié depuis la dernière visite.",
+        "en": "Nothing new and nothing changed since the last visit.",
+    },
+)
 
 _NO_ROWS = Finding(
     "no-rows",

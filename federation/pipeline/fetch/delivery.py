@@ -16,12 +16,12 @@ from federation.pipeline.fetch.received import Fetched
 class Delivery:
     """The bodies of one visit, in order, each whole.
 
-    ``whole``: nothing says that the list goes on, so that what is not in it is absent. ``unchanged``: the server says
-    that nothing has changed since the last visit (304 everywhere); then there may be no pages. ``conditional``: only
-    what is new was asked for and came, by condition (304) or since a date; a whole body that answers a condition is
-    none. ``validators``: what the next conditional visit
-    repeats, by address (``etag``, ``last_modified``, and what a walk needs). ``total``: records that the server
-    announced. ``findings`` tell the partner about the visit itself (a page failed, a new address).
+    ``whole``: nothing says that what was asked for goes on; of all there is, if not ``conditional``, so that what is
+    not in it is absent. ``unchanged``: the server says that nothing has changed since the last visit (304 everywhere);
+    then there may be no pages. ``conditional``: only what is new was asked for and came, by condition (304) or since a
+    date; a whole body that answers a condition is none. ``validators``: what the next conditional visit repeats, by
+    address (``etag``, ``last_modified``, and what a walk needs). ``total``: records that the server announced.
+    ``findings`` tell the partner about the visit itself (a page failed, a new address).
     """
 
     pages: tuple[Fetched, ...]

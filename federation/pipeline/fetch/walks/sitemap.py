@@ -62,7 +62,7 @@ def walk(trip: Trip) -> Delivery:
     same = set(survey.addresses) == set(trip.known) - {trip.source.url} and dead == _dead(trip.known)
     return Delivery(
         tuple(tally.pages),
-        whole=tally.whole and full,
+        whole=tally.whole,
         unchanged=not full and tally.whole and same and not tally.pages,
         conditional=not full,
         validators={**kept, trip.source.url: trip.dates(full)},

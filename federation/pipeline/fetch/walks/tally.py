@@ -119,7 +119,7 @@ class Tally:
         findings = [said.moved(trip.source.url, trip.without_params(first))] if first else []
         return Delivery(
             tuple(self.pages),
-            whole=self.whole and full,
+            whole=self.whole,
             conditional=not full,
             validators=self._validators(full),
             total=self.total,
