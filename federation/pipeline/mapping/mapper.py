@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from federation.model import Finding, Openness, Outcome, RawRecord, Reason, Record
@@ -35,6 +35,17 @@ class RunStamp:
 
     iri: str
     time: str
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the mapping reads of a record: the page and the value of each field.
+
+    ``conflicts``: term, place among the values, and all values given, of fields in which its rows differ.
+    """
+
+    values: list[Any]
+    conflicts: list[tuple[str, int, list[str]]] = field(default_factory=list)
 
 
 class Mapper:
@@ -82,10 +93,9 @@ class Mapper:
         Empty if they cannot be read at a reasonable cost; mapping them tells why.
         """
         try:
-            reads, _ = self._read(group)
+            return _raw_hash(group, self._read(group))
         except TooCostlyError:
             return ""
-        return hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
 
     def map(self, group: Group, run: RunStamp) -> Outcome:
         """Map the rows of one record. The outcome has no tier yet.
@@ -102,15 +112,16 @@ class Mapper:
             return Outcome(group.where, None, None, (said,), rows=group.size, key=group.key)
 
     def _mapped(self, group: Group, run: RunStamp) -> Outcome:
-        reads, conflicts = self._read(group)
+        read = self._read(group)
         self._effort.renew()
-        raw_hash = hashlib.sha256(canonical([group.identifier, reads])).hexdigest()
-        page, *values = reads
+        raw_hash = _raw_hash(group, read)
+        page, *values = read.values
         for plan, value in zip(self._all, values, strict=True):
             if value is not None:
                 self._effort.weigh_markup(value, plan.key)
         record = self._start + group.key
         sheet = Sheet(record, group.where, self._source.lang, self._names, self._effort)
+        conflicts = (self._conflict(group, term, read.values[place]) for term, place, _ in read.conflicts)
         sheet.findings += [*group.notes, *conflicts]
         heads = dict(zip((plan.key for plan in self._heads), values, strict=False))
         head = self._terms.head(heads, sheet)
@@ -187,23 +198,25 @@ class Mapper:
             sheet.report("page")
         return page
 
-    def _read(self, group: Group) -> tuple[list[Any], list[Finding]]:
+    def _read(self, group: Group) -> _Read:
         """Read the page and all fields, joined over the rows of the group."""
         rows = [self._values(raw, group.identifier) for raw in group.rows]
         if len(rows) == 1:
-            return rows[0], []
-        joined, conflicts = [], []
+            return _Read(rows[0])
+        read = _Read([])
         for plan, column in zip([None, *self._all], zip(*rows, strict=True), strict=True):
             if plan is not None and plan.key in self._repeat:
-                joined.append(_gathered(column))
+                read.values.append(_gathered(column))
                 continue
-            value, differs = _most_frequent(column)
-            joined.append(value)
-            if differs:
-                term = "page" if plan is None else plan.key
-                problem = Problem("repeat-conflict", _spoken(value))
-                conflicts.append(finding(problem, group.where, self._field_of(term), term, self._start + group.key))
-        return joined, conflicts
+            value, given = _most_frequent(column)
+            if given:
+                read.conflicts.append(("page" if plan is None else plan.key, len(read.values), given))
+            read.values.append(value)
+        return read
+
+    def _conflict(self, group: Group, term: str, value: Any) -> Finding:
+        problem = Problem("repeat-conflict", _spoken(value))
+        return finding(problem, group.where, self._field_of(term), term, self._start + group.key)
 
     def _field_of(self, term: str) -> str | None:
         return self.names.get(term) or next(
@@ -256,13 +269,23 @@ def _gathered(column: tuple[Any, ...]) -> list[Any]:
     return [found[key] for key in sorted(found)]
 
 
-def _most_frequent(column: tuple[Any, ...]) -> tuple[Any, bool]:
-    """The most frequent value, ties by code point; and whether the rows differ."""
+def _most_frequent(column: tuple[Any, ...]) -> tuple[Any, list[str]]:
+    """The most frequent value, ties by code point; if the rows differ, also all values given as canonical JSON.
+
+    They are compared as they were given: what cleaning makes of them is not known yet, and two spellings of one value
+    are for the partner to settle too.
+    """
     counts = Counter(canonical(value) for value in column)
     if len(counts) == 1:
-        return column[0], False
+        return column[0], []
     best = min(counts, key=lambda key: (-counts[key], key))
-    return next(value for value in column if canonical(value) == best), True
+    return next(value for value in column if canonical(value) == best), [key.decode() for key in sorted(counts)]
+
+
+def _raw_hash(group: Group, read: _Read) -> str:
+    """SHA-256 of what the mapping reads. Conflicts count: one that comes, changes or goes is to be told."""
+    conflicts = [[[term, given] for term, _, given in read.conflicts]] if read.conflicts else []
+    return hashlib.sha256(canonical([group.identifier, read.values, *conflicts])).hexdigest()
 
 
 def _spoken(value: Any) -> str:

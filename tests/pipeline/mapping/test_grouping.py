@@ -244,3 +244,17 @@ def test_a_path_that_fails_on_a_row_reads_as_nothing(mapper: MakeMapper) -> None
 
     assert "description" not in said_of(one(made, {"id": 1, "nom": "A", "tags": 3}))
     assert said_of(one(made, {"id": 1, "nom": "A", "tags": ["a", "b"]}))["description"] == {'"a, b"@fr'}
+
+
+def test_a_conflict_that_comes_changes_or_goes_is_a_change(mapper: MakeMapper) -> None:
+    """The raw hash tells of it though the winning value stays: else the record is skipped and nobody is told."""
+    made = mapper(PLACES, records=REPEAT)
+
+    def raw_hash(*names: str) -> str | None:
+        rows = [{"id": "1", "nom": nom, "ville": "x"} for nom in names]
+        return mapped(made, *rows, {"id": "2", "nom": "B", "ville": "y"})[0].raw_hash
+
+    agreed = raw_hash("Z", "Z")
+    assert raw_hash("Z", "Z", "A") not in {agreed, raw_hash("Z", "Z", "C")}
+    assert raw_hash("A", "Z", "Z") == raw_hash("Z", "A", "Z"), "the order of rows changes nothing"
+    assert raw_hash("Z") == agreed
