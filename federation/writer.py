@@ -145,7 +145,8 @@ class Writer:
     def forget(self, record: str) -> bool:
         """Remove a record for good, on a person's request; False if there is none of that IRI."""
         found = forget_record(record, self._shop)
-        self._indexer.commit()
+        self._indexer.restart()  # the files of the index, too, keep what was only deleted
+        self._indexer.catch_up(self._shop.ledger, self._reader)
         return found
 
     def prune(self) -> None:

@@ -76,6 +76,10 @@ class Ledger:
         """One consistent view, to hand as ``tx`` to several methods. Raises EngineUnavailable."""
         return self._database.read()
 
+    def scour(self) -> None:
+        """Leave nothing in the files of the database of what was deleted. Raises EngineUnavailable."""
+        self._database.scour()
+
     def close(self) -> None:
         """Close every connection."""
         self._database.close()

@@ -27,7 +27,7 @@ from federation.pipeline.history import forget, retire, undo
 from federation.pipeline.intake import keep, kept, obtain
 from federation.pipeline.mapping import RunStamp
 from federation.pipeline.merge import AppliedBatch, Merger
-from federation.pipeline.plan import Planned
+from federation.pipeline.plan import FORGOTTEN, Planned
 from federation.pipeline.prepare import Frame, Known, Plan, failure, prepare, prepare_unchanged
 from federation.pipeline.preview import Preview, Progress, preview
 from federation.pipeline.sources import Source
@@ -296,11 +296,12 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
     spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
     ready: list[Planned] = []
     put = spool.put if known.live else ready.append
-    read = 0
+    read, forgotten = 0, False
 
     def take(planned: Planned) -> None:
-        nonlocal read
+        nonlocal read, forgotten
         read += planned.outcome.rows
+        forgotten = forgotten or planned.outcome.excluded == FORGOTTEN
         if planned.writes:
             put(planned)
         if read % 1000 < planned.outcome.rows:
@@ -315,6 +316,8 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
         return _apply(run, plan, known, spool.batches(BATCH) if known.live else [ready])
     finally:
         spool.close()
+        if forgotten:  # the feed still holds what a person asked to have removed: it is not kept
+            ledger.bodies.forget(run.source.id)
 
 
 def _apply(run: _Run, plan: Plan, known: Known, batches: Iterable[Sequence[Planned]]) -> RunReport:
@@ -347,5 +350,7 @@ def forget_record(record: str, shop: Workshop) -> bool:
     if state is None:
         return False
     forget(Site("", state.mapping_version, shop.ledger, shop.merger, shop.follow, shop.stop), state)
-    shop.merger.publish()
+    shop.merger.publish()  # gone at once for readers; then from the files, which takes longer
+    shop.merger.scour()
+    shop.ledger.scour()
     return True

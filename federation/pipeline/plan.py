@@ -13,6 +13,10 @@ from federation.model import Counts, Finding, Outcome, Part, Reason, RunState, S
 WHOLE = frozenset({RunState.SUCCEEDED, RunState.WITH_REJECTS})
 """The states of a run that has seen the whole list, so that silence on a record says something."""
 
+FORGOTTEN = "forgotten"
+"""Why a row is left out whose record a person asked to have removed for good: nothing of it is kept, not even remarks.
+"""
+
 _IN_STORE = frozenset({"live", "held", "missing"})
 
 
@@ -123,7 +127,8 @@ class Planner:
         """Leave out a record that a person asked to have removed for good; None for any other."""
         if outcome.key is None or not self._is_forgotten(outcome.key):
             return None
-        return Planned(replace(outcome, record=None, tier=None, excluded="forgotten", closing=None), Step.EXCLUDED)
+        left = replace(outcome, record=None, tier=None, findings=(), excluded=FORGOTTEN, closing=None)
+        return Planned(left, Step.EXCLUDED)
 
     def _closed(self, outcome: Outcome) -> Planned | None:
         """Withdraw a record that its partner has closed; None if the row says no such thing."""

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from federation.engines import GraphWrite, TripleStore
+from federation.engines.checkpoints import KEPT
 from federation.errors import CarrefourError, EngineUnavailable
 from federation.ledger import Ledger
 from federation.ledger.sources import PartnerRow, SourceRow
@@ -135,6 +136,14 @@ class Merger:
             aside.publish(self._ledger.changes.last_seq())
         self._note_published()
         return projects
+
+    def scour(self) -> None:
+        """Fill the store anew, so that its files keep nothing of what was removed; so do all checkpoints but those that
+        are being read. Takes as long as a rebuild. Raises EngineUnavailable.
+        """
+        self.rebuild()
+        for _ in range(KEPT - 1):  # each new checkpoint pushes an old one out
+            self.publish()
 
     def apply(self, run: str, mapping_version: str, items: Sequence[Item]) -> AppliedBatch:
         """Write a batch of about 1,000 records, each at most once, all of one source.
