@@ -253,6 +253,9 @@ class Book:
     def findings(self, run: str) -> Iterator[Finding]:
         return iter(self.said.get(run, ()))
 
+    def findings_alike(self, run: str, *_how: object) -> Iterator[Finding]:
+        return self.findings(run)
+
     def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[RunReport]:
         mine = [run for run in self.runs.values() if run.partner == partner and source in (None, run.source)]
         return sorted(mine, key=lambda run: run.started, reverse=True)[:limit]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from federation.catalogue.disclosure import Disclosure
-from federation.catalogue.reports import SEVERITIES, Cause, Report, make_report
+from federation.catalogue.reports import SEVERITIES, Cause, Report, report_of
 from federation.engines.mail import Mail
 from federation.errors import PeerError
 from federation.ledger import Ledger
@@ -164,6 +164,6 @@ def _of_run(
             f"The run {notice.run} that a letter was about is gone.",
             f"Le passage {notice.run} dont une lettre devait parler n'existe plus.",
         )
-    report = make_report(run, ledger.findings.each(run.run), disclosure(run))
+    report = report_of(run, ledger.findings.alike, disclosure(run))
     name = source.name if source is not None else notice.source
     return letter(notice.kind, report, name, settings.base_url, settings.name, settings.contact)

@@ -7,7 +7,7 @@ every finding goes through a Disclosure first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from federation.catalogue.disclosure import Disclosure
@@ -21,6 +21,9 @@ SEVERITIES: Mapping[Severity, Text] = {
     Severity.INFO: {"fr": "Conseil", "en": "Advice"},
 }
 UNKNOWN_WORD = ("unknown-word", "unknown-word-dropped")
+Alike = Callable[[str, int, Sequence[str], Collection[str], str | None], Iterable[Finding]]
+"""Gives the findings of a run, those that are alike as one (ledger/findings.py, ``alike``)."""
+
 _RANK = {Severity.VIOLATION: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -138,6 +141,11 @@ def make_report(
         told=told or ({"fr": run.message, "en": run.message} if run.message and disclosure.all else None),
         total=total,
     )
+
+
+def report_of(run: RunReport, alike: Alike, disclosure: Disclosure) -> Report:
+    """The report of a run from its findings with those that are alike as one: its cost follows the causes."""
+    return make_report(run, alike(run.run, EXAMPLES, UNKNOWN_WORD, disclosure.closed, run.message), disclosure)
 
 
 def _order(cause: Cause) -> tuple[int, int, str, str]:

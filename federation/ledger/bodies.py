@@ -138,9 +138,9 @@ class Bodies:
             old = {sha256: path for sha256, path in tx.execute(query) if sha256 not in keep}
             for sha256 in old:
                 tx.execute(delete(body).where(body.c.sha256 == sha256, of_source))
-            unused = [path for path in old.values() if not tx.scalar(select(exists().where(body.c.path == path)))]
-        for path in unused:
-            _remove(self._folder / path)
+            used = {sha256 for sha256 in old if tx.scalar(select(exists().where(body.c.sha256 == sha256)))}
+        for sha256 in old.keys() - used:
+            _remove(self._folder / old[sha256])
         return len(old)
 
     def sweep(self) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, not_, or_, select
 
 from federation.ledger.database import Database
-from federation.ledger.schema import finding
+from federation.ledger.schema import finding, record_state
 from federation.model import Finding, Severity
 
+_Word = tuple[str, Severity, str | None, str | None, str | None]  # rule, severity, field, term, value
 AT_ONCE = 1000  # findings read in one statement, where all of them are wanted
 
 
@@ -65,6 +68,72 @@ class Findings:
                 return
             after = rows[-1].id
 
+    def alike(
+        self,
+        run: str,
+        examples: int,
+        words: Sequence[str],
+        closed: Collection[str] = frozenset(),
+        message: str | None = None,
+    ) -> Iterator[Finding]:
+        """The findings of a run with those that are alike as one, in the order of their kinds: few, however many.
+
+        Of each rule, severity and field: the first ``examples`` that name a place or a value, then one for all others,
+        which names neither. Of the rules ``words``, whose values are what counts: one for each value and term, without
+        its record; but those of ``closed`` records one by one. And, counted no more, what says the ``message``.
+        """
+        apart = self._apart(run, words, closed)
+        with self._database.read() as tx:
+            counted = {(row[0], row[1], row[2]): row for row in tx.execute(_kinds(run, words))}
+            shown = tx.execute(_firsts(run, words, examples)).all()
+            told = tx.execute(_by_value(run, words)).all()
+            singles = list(tx.execute(select(finding).where(finding.c.id.in_([row.first for row in counted.values()]))))
+        by_kind: dict[tuple[str, str, str | None], list[Finding]] = {}
+        for row in shown:
+            by_kind.setdefault((row.rule, row.severity, row.detail["field"]), []).append(_finding(row))
+        for row in sorted(singles, key=lambda one: int(one.id)):
+            kind = (row.rule, row.severity, row.detail["field"])
+            named = by_kind.get(kind, [])
+            yield from named
+            if rest := counted[kind].times - sum(one.count for one in named):
+                yield replace(_finding(row), where="", value=None, suggestion=None, record=None, count=rest)
+        hidden = Counter({kind: sum(one.count for one in group) for kind, group in apart.items()})
+        for row in told:
+            one = _finding(row)
+            if rest := row.sum - hidden[one.rule, one.severity, one.field, one.term, one.value]:
+                yield replace(one, record=None, count=rest)
+        for group in apart.values():
+            yield from group
+        if message is not None:
+            with self._database.read() as tx:
+                said = saying(run, message, tx)
+            yield from (replace(one, where="", count=0) for one in said if one.value is None and not one.suggestion)
+
+    def _apart(self, run: str, words: Sequence[str], closed: Collection[str]) -> dict[_Word, list[Finding]]:
+        """The findings of some rules on some records."""
+        names = sorted(closed)
+        found: dict[_Word, list[Finding]] = {}
+        for start in range(0, len(names), AT_ONCE):
+            here = finding.c.record.in_(names[start : start + AT_ONCE])
+            query = select(finding).where(finding.c.run == run, finding.c.rule.in_(words), _VALUE.is_not(None), here)
+            with self._database.read() as tx:
+                for row in tx.execute(query.order_by(finding.c.id)):
+                    one = _finding(row)
+                    found.setdefault((one.rule, one.severity, one.field, one.term, one.value), []).append(one)
+        return found
+
+    def offline(self, run: str, online: Iterable[str]) -> dict[str, bool]:
+        """The records that a run speaks of and that are in none of the states ``online``: whether they ever were."""
+        query = (
+            select(finding.c.record, func.max(record_state.c.pid).is_not(None))
+            .outerjoin(record_state, record_state.c.record == finding.c.record)
+            .where(finding.c.run == run, finding.c.record.is_not(None))
+            .where(or_(record_state.c.state.is_(None), record_state.c.state.not_in(list(online))))
+            .group_by(finding.c.record)
+        )
+        with self._database.read() as tx:
+            return {str(row[0]): bool(row[1]) for row in tx.execute(query)}
+
     def records(self, run: str, rules: Iterable[str] | None = None) -> list[str]:
         """The records that a run says anything of, or that it says one of ``rules`` of."""
         query = select(finding.c.record).where(finding.c.run == run, finding.c.record.is_not(None)).distinct()
@@ -85,6 +154,43 @@ class Findings:
         with self._database.read() as tx:
             rows = tx.execute(query).all()
         return {(row[0], Severity(row[1])): row[2] for row in rows}
+
+
+_FIELD = finding.c.detail["field"].as_string()
+_TERM = finding.c.detail["term"].as_string()
+_VALUE = finding.c.detail["value"].as_string()
+_PLACE = finding.c.detail["where"].as_string()
+
+
+def _counted_by_value(words: Sequence[str]) -> ColumnElement[bool]:
+    return and_(finding.c.rule.in_(words), _VALUE.is_not(None))
+
+
+def _kinds(run: str, words: Sequence[str]) -> Select[Any]:
+    """Rule, severity and field of what a run found, how often, and the first of each."""
+    count, first = func.sum(finding.c.times).label("times"), func.min(finding.c.id).label("first")
+    query = select(finding.c.rule, finding.c.severity, _FIELD.label("field"), count, first)
+    query = query.where(finding.c.run == run, not_(_counted_by_value(words)))
+    return query.group_by(finding.c.rule, finding.c.severity, _FIELD)
+
+
+def _firsts(run: str, words: Sequence[str], examples: int) -> Select[Any]:
+    """The first findings of each kind that name a place or a value."""
+    rank = func.row_number().over(partition_by=(finding.c.rule, finding.c.severity, _FIELD), order_by=finding.c.id)
+    told = or_(_PLACE != "", _VALUE.is_not(None))
+    ranked = select(finding.c.id, rank.label("rank")).where(finding.c.run == run, not_(_counted_by_value(words)), told)
+    inner = ranked.subquery()
+    return (
+        select(finding).join(inner, inner.c.id == finding.c.id).where(inner.c.rank <= examples).order_by(finding.c.id)
+    )
+
+
+def _by_value(run: str, words: Sequence[str]) -> Select[Any]:
+    """What a run found whose value is what counts: the first of each value, with how often it was found."""
+    groups = (finding.c.rule, finding.c.severity, _FIELD, _TERM, _VALUE)
+    query = select(func.min(finding.c.id).label("first"), func.sum(finding.c.times).label("sum"))
+    inner = query.where(finding.c.run == run, _counted_by_value(words)).group_by(*groups).subquery()
+    return select(finding, inner.c.sum).join(inner, inner.c.first == finding.c.id).order_by(finding.c.id)
 
 
 def saying(run: str, english: str, tx: Connection) -> tuple[Finding, ...]:

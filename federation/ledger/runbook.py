@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from federation.ledger import Ledger
@@ -49,6 +49,17 @@ class RunBook:
         """Every finding of a run, values that are not public included: take them through a Disclosure."""
         return self._ledger.findings.each(run)
 
+    def findings_alike(
+        self,
+        run: str,
+        examples: int,
+        words: Sequence[str],
+        closed: Collection[str] = frozenset(),
+        message: str | None = None,
+    ) -> Iterator[Finding]:
+        """What a report shows of the findings of a run: see Findings.alike. To be taken through a Disclosure."""
+        return self._ledger.findings.alike(run, examples, words, closed, message)
+
     def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[Passage]:
         """The latest runs of a partner's sources, or of one of them, newest first."""
         return self._ledger.passages.of_partner(partner, limit, source)
@@ -59,9 +70,7 @@ class RunBook:
 
     def closed(self, run: str, consent: bool) -> frozenset[str]:
         """Records that a run speaks of and nobody may quote. ``consent``: the rows themselves say who may read them."""
-        said = frozenset(self._ledger.findings.records(run))
-        states = self._ledger.records.get(said)
-        present = {iri for iri, state in states.items() if state.state in PRESENT}
-        refused = said if consent else frozenset(self._ledger.findings.records(run, LICENCE_RULES))
-        withdrawn = {iri for iri, state in states.items() if state.pid is not None}
-        return frozenset((refused | withdrawn) - present)
+        offline = self._ledger.findings.offline(run, [state.value for state in PRESENT])
+        refused = offline if consent else self._ledger.findings.records(run, LICENCE_RULES)
+        withdrawn = {record for record, once in offline.items() if once}
+        return frozenset(withdrawn.union(refused) & offline.keys())

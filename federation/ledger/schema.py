@@ -85,6 +85,9 @@ run = Table(
     Column("options", JSON),
     Column("progress", JSON),
     Index("ix_run_source_started", "source", "started"),
+    Index("ix_run_partner_started", "partner", "started"),
+    Index("ix_run_state_id", "state", "id"),
+    Index("ix_run_of", "of"),
     Index(
         "one_run",
         "source",

@@ -13,7 +13,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.disclosure import OPERATOR
-from federation.catalogue.reports import make_report
+from federation.catalogue.reports import report_of
 from federation.ledger.operations import Refused
 from federation.model import Rule, RunState
 from federation.web import admin_session, admin_words
@@ -132,7 +132,7 @@ def run(name: str) -> Response:
         "admin_run.html",
         sheet=sheet,
         run=sheet.report,
-        report=make_report(sheet.report, site().platform.ledger.findings(name), OPERATOR),
+        report=report_of(sheet.report, site().platform.ledger.findings_alike, OPERATOR),
         progress=operations().progress(name),
         open=sheet.report.state in {RunState.QUEUED, RunState.RUNNING},
         held=any(one.run == name for one in operations().held()),

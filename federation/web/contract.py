@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -76,6 +76,16 @@ class RunBook(Protocol):
 
     def findings(self, run: str) -> Iterator[Finding]:
         """Every finding of a run, values that are not public included: take them through a Disclosure."""
+
+    def findings_alike(
+        self,
+        run: str,
+        examples: int,
+        words: Sequence[str],
+        closed: Collection[str] = frozenset(),
+        message: str | None = None,
+    ) -> Iterator[Finding]:
+        """What a report shows of the findings of a run, with those that are alike as one: see Findings.alike."""
 
     def passages(self, partner: str, limit: int, source: str | None = None) -> Sequence[PassageLine]:
         """The latest runs of a partner's sources, or of one of them, newest first."""

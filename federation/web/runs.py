@@ -18,7 +18,7 @@ from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.formats import DATA, HTML, JSONLD, Content, Format
 from federation.catalogue.report_rdf import MAX_RESULTS, report_triples, run_triples
 from federation.catalogue.report_table import table
-from federation.catalogue.reports import KINDS, SEVERITIES, STATES, Cause, Report, make_report
+from federation.catalogue.reports import KINDS, SEVERITIES, STATES, Cause, Report, make_report, report_of
 from federation.model import RunReport, RunState, Severity
 from federation.web.language import language
 from federation.web.respond import EXPOSED, REVALIDATE, Link, alternates, choose, finish, href, negotiated, page
@@ -52,8 +52,9 @@ def run(name: str) -> Response:
 
 def _report(known: RunReport, disclosure: Disclosure) -> Report:
     """The grouped report; of a run under way its state only: its findings are still coming."""
-    findings = () if known.state in _OPEN else site().platform.ledger.findings(known.run)
-    return make_report(known, findings, disclosure)
+    if known.state in _OPEN:
+        return make_report(known, (), disclosure)
+    return report_of(known, site().platform.ledger.findings_alike, disclosure)
 
 
 def _document(report: Report, disclosure: Disclosure, form: Format | None) -> Response:
