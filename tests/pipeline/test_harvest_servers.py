@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 import requests.adapters
 from certificates import AUTHORITY, certificate
-from lying_server import Answer, LyingServer, chunked, http
+from lying_server import LyingServer, chunked, http
+from misbehaving import answer, data, describe, down, harmless, told
 from years import Instance, is_held, row, rows
 
 from federation.ledger.records import RecordStatus
-from federation.model import Rule, RunKind, RunReport, RunState
+from federation.model import Rule, RunKind, RunState
 from federation.pipeline import Asked, harvest, visit_source
 from federation.pipeline.fetch import FetchFailed
 from federation.pipeline.notices import NoticeKind
@@ -45,37 +46,6 @@ def here(tmp_path: Path, vocabulary: Vocabulary, server: LyingServer) -> Iterato
     yield instance
     instance.check()
     instance.close()
-
-
-def answer(here: Instance, *answers: Answer) -> None:
-    """What the server says from now on, one after the other, the last for ever."""
-    assert here.server is not None
-    here.server.answers["/s.json"] = list(answers)
-
-
-def data(items: object, *headers: str) -> bytes:
-    """A good answer."""
-    return http(json.dumps(items).encode(), "Content-Type: application/json", *headers)
-
-
-def down(status: str = "503 Service Unavailable", *headers: str) -> bytes:
-    """An answer of a server in trouble."""
-    return http(b"oops", *headers, status=status)
-
-
-def told(report: RunReport) -> set[str]:
-    """The rules of what the partner is told, which is in both languages."""
-    assert all(finding.message["fr"] and finding.message["en"] for finding in report.findings)
-    return {finding.rule for finding in report.findings}
-
-
-def harmless(here: Instance, before: str, report: RunReport, *states: RunState) -> None:
-    """Assert that a run ended in one of these states and changed nothing, not even what is known of absences."""
-    assert report.state in (states or (RunState.FAILED,))
-    assert report.counts.withdrawn == 0
-    assert report.message
-    assert here.dump() == before
-    assert {state.state for state in here.states().values()} == {RecordStatus.LIVE}
 
 
 @pytest.mark.fault(1)
@@ -184,16 +154,6 @@ def test_a_table_that_is_cut_is_no_list(here: Instance, cut: bytes) -> None:
     answer(here, cut)
     assert here.night().state in {RunState.FAILED, RunState.INCOMPLETE}
     assert here.dump() == before
-
-
-def describe(here: Instance, kind: str, more: str = "", name: str = "name") -> None:
-    """Write the file of the source anew, for a feed of another format."""
-    text = (
-        f'[source]\nid = "s"\npartner = "p"\nurl = "{here.address("s")}"\nformat = "{kind}"\n'
-        'licence = "https://creativecommons.org/licenses/by/4.0/"\n[records]\nid = "id"\npage = "url"\n'
-        f'[fields]\nname = "{name}"\n{more}'
-    )
-    (here.settings.sources_dir / "s.toml").write_text(text, "utf-8")
 
 
 @pytest.mark.fault(5)

@@ -113,7 +113,7 @@ def repeated_keys(data: bytes, colons: int) -> list[Finding]:
         if len({key for key, _ in pairs}) < len(pairs):
             seen.update(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
-    json.loads(data, object_pairs_hook=note)
+    json.loads(data, object_pairs_hook=note, strict=False)
     return [
         remark(
             "duplicate-key",
@@ -150,7 +150,7 @@ def _careful(data: bytes, findings: list[Finding], kind: str | None, expected: s
         repaired = orjson.loads(written)
     except orjson.JSONDecodeError as error:
         raise _too_deep() from error
-    findings += _repairs(odd)
+    findings += [*repeated_keys(data, written.count(":")), *_repairs(odd)]
     return repaired
 
 
