@@ -48,7 +48,8 @@ class Harvests:
         harvesting = self._start(version)
         if self._hear(seconds) is not None:
             return False
-        os.kill(harvesting, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end at this very instant
+            os.kill(harvesting, signal.SIGKILL)
         ended = self._hear(LONGEST)
         assert ended is not None
         return ended == ["ended", "-9"]
