@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from years import NIGHT, Instance, iri, is_held, row, rows
+from years import NIGHT, Instance, iri, is_held, row, rows, rules
 
 from federation.ledger.records import RecordStatus
 from federation.model import Action, Record, Rule, RunKind, RunState, Tier
@@ -179,14 +179,27 @@ def test_undoing_a_join_leaves_no_line(here: Instance, known: bool) -> None:
 
 
 def test_the_same_feed_again_is_judged_alike(here: Instance) -> None:
-    """New records do not raise the limits for the same feed minutes later: nothing is let go that was held."""
+    """New records raise the limits for the run that brings them in: not minutes later, for the same feed."""
     here.run(rows(100))
     for _ in range(8):
-        held = here.night([*rows(79), *rows(20, start=200)])
-    before = here.dump()
+        is_held(here.night(rows(79)), Rule.SHRINK)
+    grown = here.night([*rows(79), *rows(20, start=200)])
+    assert (rules(grown), grown.counts.withdrawn) == (set(), 21)
+    before, told = here.dump(), here.told()
     again = here.run()
-    assert {hold.rule for hold in again.holds} == {hold.rule for hold in held.holds}
-    assert here.dump() == before
+    assert (rules(again), again.counts.withdrawn) == (set(), 0)
+    assert (here.dump(), here.told()) == (before, told)
+
+
+def test_records_that_come_back_are_no_loss(here: Instance) -> None:
+    """What went lately weighs on the limit until it is listed again, and no minute longer."""
+    here.run(rows(100))
+    for _ in range(9):
+        here.night(rows(85))
+    assert len(here.online()) == 85
+    back = here.night([*rows(79), *rows(15, start=85)])
+    assert (rules(back), back.counts.new, back.counts.missing) == (set(), 15, 6)
+    assert rules(here.run()) == set()
 
 
 def test_a_cut_run_counts_what_it_had_brought(here: Instance) -> None:
