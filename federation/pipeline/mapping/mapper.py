@@ -28,6 +28,9 @@ from federation.vocabulary import Vocabulary
 SHEET_FIELDS = frozenset({"license", "language", "access"})
 """Mapped fields of the record node that decide about the record itself."""
 
+_COMPARED = 50
+"""Different values of one field, over the rows of one record, of which each is compared with each."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunStamp:
@@ -273,13 +276,37 @@ def _most_frequent(column: tuple[Any, ...]) -> tuple[Any, list[str]]:
     """The most frequent value, ties by code point; if the rows differ, also all values given as canonical JSON.
 
     They are compared as they were given: what cleaning makes of them is not known yet, and two spellings of one value
-    are for the partner to settle too.
+    are for the partner to settle too. A row that says nothing, or a part of what another says, contradicts nobody.
     """
     counts = Counter(canonical(value) for value in column)
     if len(counts) == 1:
         return column[0], []
-    best = min(counts, key=lambda key: (-counts[key], key))
-    return next(value for value in column if canonical(value) == best), [key.decode() for key in sorted(counts)]
+    given = {canonical(value): value for value in column}
+    told = {key: value for key, value in given.items() if not _is_empty(value)}
+    if 1 < len(told) <= _COMPARED:
+        whole = {
+            key: value
+            for key, value in told.items()
+            if not any(other != key and _covers(more, value) for other, more in told.items())
+        }
+        told = whole or told
+    told = told or given
+    best = min(told, key=lambda key: (-counts[key], key))
+    return told[best], [key.decode() for key in sorted(told)] if len(told) > 1 else []
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a value says nothing at all, however deep its lists are."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_empty, value))
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _covers(more: Any, value: Any) -> bool:
+    """Whether one value says all that the other says."""
+    if isinstance(more, list | tuple) and isinstance(value, list | tuple) and len(more) == len(value):
+        return all(map(_covers, more, value))
+    return bool(more == value) or _is_empty(value)
 
 
 def _raw_hash(group: Group, read: _Read) -> str:

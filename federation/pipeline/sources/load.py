@@ -27,7 +27,7 @@ from federation.pipeline.sources.terms import Terms
 from federation.pipeline.sources.toml_lines import key_lines, line_of
 from federation.vocabulary import Vocabulary
 
-PIPELINE_VERSION = "4"
+PIPELINE_VERSION = "5"
 """Raised by whoever changes what readers, cleaning or mapping make of the same bytes: stored feeds are mapped again."""
 
 _SECRET = re.compile(r"token|secret|passw|api[-_]?key|authorization|cookie", re.IGNORECASE)

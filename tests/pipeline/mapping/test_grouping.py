@@ -258,3 +258,18 @@ def test_a_conflict_that_comes_changes_or_goes_is_a_change(mapper: MakeMapper) -
     assert raw_hash("Z", "Z", "A") not in {agreed, raw_hash("Z", "Z", "C")}
     assert raw_hash("A", "Z", "Z") == raw_hash("Z", "A", "Z"), "the order of rows changes nothing"
     assert raw_hash("Z") == agreed
+
+
+def test_a_row_that_says_nothing_contradicts_nobody(mapper: MakeMapper) -> None:
+    """Rows below the first often leave empty what it says: the words that are there count, and no conflict is told."""
+    fields = '[fields]\nname = "nom"\ndescription = "texte"\nholder.name = "nom"\nholder.url = "site"\n'
+    made = mapper(fields, records='[records]\nid = "id"\npage = "site"\nrepeat = ["keywords"]\n')
+    first = {"id": "1", "nom": "A", "texte": "Un potager.", "site": "https://p.example/1"}
+    below = [{"id": "1", "nom": "A", "texte": "", "site": None, "n": n} for n in range(4)]
+
+    (outcome,) = mapped(made, first, *below)
+
+    assert outcome.record is not None
+    assert outcome.record.page == "https://p.example/1"
+    assert "Un potager." in outcome.record.content
+    assert outcome.findings == ()
