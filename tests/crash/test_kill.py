@@ -58,7 +58,7 @@ class Harvests:
         """End the process."""
         self._process.communicate(timeout=LONGEST)
 
-    def _start(self, version: int) -> int:
+    def _start(self, version: object) -> int:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{self.folder} {version}\n".encode())
         self._process.stdin.flush()
