@@ -274,7 +274,11 @@ def test_two_runs_of_one_source_exclude_each_other(here: Instance) -> None:
     assert here.ledger.runs.get(busy) is not None
     here.close()
     here.open()
-    assert here.night().state is RunState.UNCHANGED or here.online()
+    cut = here.ledger.runs.get(busy)
+    assert cut is not None
+    assert cut.state is RunState.ABANDONED, "who does not come back is reaped"
+    assert here.night().counts.accepted == 2
+    assert here.online() == {"0", "1"}
 
 
 @pytest.mark.fault(38)
