@@ -17,14 +17,15 @@ from pathlib import Path
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
+from federation.catalogue.records import titles
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
-from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
+from federation.engines import PublicQueries, QueryAnswer, QueryLimits, SearchIndex
 from federation.engines.mail import MailServer, Security, send
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
-from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store, writer_of
+from federation.engines.store_oxigraph import CheckpointReader, newest_checkpoint, open_reader, open_store, writer_of
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate
@@ -180,6 +181,10 @@ class Platform:
         quality = assess_quality(self.reader, named, _now(), "license" in source.fields)
         self._ledger.qualities.put(QualityRow(source.id, run, quality.score, quality.values()))
         return quality
+
+    def titles(self, records: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """What published records call their projects, by language, by record."""
+        return titles(self.reader, records)
 
     def _run_ended(self, report: RunReport, source: Source) -> None:
         """What follows from a run for people: how good the feed is, and whom to write to."""

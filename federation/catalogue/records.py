@@ -23,6 +23,7 @@ from federation.catalogue.values import (
     SKOS,
     VOID,
     by_subject,
+    decode,
     first_text,
     one_iri,
     one_literal,
@@ -33,6 +34,7 @@ from federation.model import Term, Triple
 
 _NAMES = (SCHEMA + "name", FOAF + "name", DCTERMS + "title", RDFS + "label", SKOS + "prefLabel")
 _SUMMARIES = (DCTERMS + "abstract", SCHEMA + "description")
+_TITLES = 500  # read at once
 _IRI_UNSAFE = set('<>"{}|^`\\ \n\r\t')
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 
@@ -228,6 +230,19 @@ class Catalogue:
             places=tuple(dict.fromkeys(filter(None, (place_of(nodes, term[1:-1]) for term in locations(own))))),
             records=tuple(lines[one] for one in records if one in lines),
         )
+
+
+def titles(reader: GraphReader, records: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What published records call their projects, by language; those that have no name are absent."""
+    found: dict[str, dict[str, str]] = {}
+    wanted = [f"<{record}#project>" for record in records if safe_iri(record)]
+    for start in range(0, len(wanted), _TITLES):
+        names = " ".join(wanted[start : start + _TITLES])
+        query = f"SELECT ?p ?name WHERE {{ VALUES ?p {{ {names} }} GRAPH ?g {{ ?p <{SCHEMA}name> ?name }} }}"
+        for row in reader.select(query):
+            value = decode(row["name"])
+            found.setdefault(row["p"][1:].removesuffix("#project>"), {})[value.language or ""] = value.text
+    return found
 
 
 def locations(node: Node) -> list[Term]:

@@ -12,20 +12,21 @@ from typing import Any
 import click
 
 from federation.catalogue.reports import account, hold_words
-from federation.cli.following import carry_out
+from federation.cli.following import carry_out, erase
 from federation.cli.harvesting import exit_code
 from federation.cli.people import YES, confirm, operator, unknown
 from federation.cli.reports import account_line, finding_lines, finding_values, opening, run_line, run_values
 from federation.cli.shell import Shell
-from federation.errors import ConfigError, DataFolderBusy
-from federation.ledger.operations import APPROVED_FOR, RunSheet
+from federation.errors import ConfigError
+from federation.ledger.operations import APPROVED_FOR, RunSheet, Withheld
 from federation.ledger.records import RecordState
-from federation.model import Part, Rule, RunReport
+from federation.model import Rule, RunReport
 from federation.platform import Platform
 
-SHOWN = 20  # records that wait, of one run; --json gives MOST of them
+KINDS = 20  # kinds of findings printed after an order
+SHOWN = 200  # records that wait, of each kind; --json gives MOST of them
 MOST = 10_000
-_WITHDRAWING = frozenset({Part.WITHDRAWALS, Part.DELETES})
+_Names = Mapping[str, Mapping[str, str]]  # by record, then by language
 
 
 @click.command("runs")
@@ -77,7 +78,8 @@ def show_command(shell: Shell, run: str, as_json: bool) -> None:
     sheet = _sheet(platform, run)
     findings = list(platform.ledger.findings(run))
     waits = run in {each.run for each in platform.operations.held()}
-    total, waiting = _waiting(platform, sheet.report) if waits else (0, [])
+    waiting = platform.operations.withheld_of(sheet.report, MOST) if waits else Withheld(sheet.report)
+    names = platform.titles([state.record for state in (*waiting.records, *waiting.deletes)])
     if as_json:
         value = {
             **_values(sheet.report),
@@ -88,13 +90,18 @@ def show_command(shell: Shell, run: str, as_json: bool) -> None:
             ],
             "orders": [{"run": each.run, "kind": each.kind.value, "state": each.state.value} for each in sheet.orders],
             "findings": [finding_values(finding) for finding in findings],
-            "waiting": {"total": total, "records": [_waiting_values(state) for state in waiting]},
+            "waiting": {
+                "total": waiting.total,
+                "records": [_waiting_values(state, names) for state in waiting.records],
+                "asked": waiting.asked,
+                "deletes": [_waiting_values(state, names) for state in waiting.deletes],
+            },
         }
         click.echo(json.dumps(value, ensure_ascii=False, indent=2))
         return
     for line in (*_sheet_lines(shell, sheet, waits), *finding_lines(findings, shell.lang)):
         click.echo(line)
-    for line in _waiting_lines(shell, total, waiting):
+    for line in _waiting_lines(shell, waiting, names):
         click.echo(line)
 
 
@@ -105,15 +112,14 @@ def _sheet(platform: Platform, run: str) -> RunSheet:
     return sheet
 
 
-def _waiting(platform: Platform, report: RunReport) -> tuple[int, list[RecordState]]:
-    """The records whose withdrawal a held run withholds."""
-    if not any(_WITHDRAWING & hold.parts for hold in report.holds):
-        return 0, []
-    return platform.operations.waiting_of(report.source, MOST)
-
-
-def _waiting_values(state: RecordState) -> dict[str, Any]:
-    return {"record": state.record, "key": state.key, "missing_since": state.missing_since, "misses": state.misses}
+def _waiting_values(state: RecordState, names: _Names) -> dict[str, Any]:
+    return {
+        "record": state.record,
+        "key": state.key,
+        "title": names.get(state.record, {}),
+        "missing_since": state.missing_since,
+        "misses": state.misses,
+    }
 
 
 def _sheet_lines(shell: Shell, sheet: RunSheet, waits: bool) -> Iterator[str]:
@@ -140,16 +146,29 @@ def _sheet_lines(shell: Shell, sheet: RunSheet, waits: bool) -> Iterator[str]:
         yield f"  → {order.run}  {run_line(order, shell.lang)}"
 
 
-def _waiting_lines(shell: Shell, total: int, waiting: list[RecordState]) -> Iterator[str]:
-    if not total:
-        return
-    text = {"fr": f"Fiches en attente de retrait : {total}", "en": f"Records that wait to be withdrawn: {total}"}
-    yield shell.say(text)
-    since = "absente depuis le" if shell.lang == "fr" else "missing since"
-    for state in waiting[:SHOWN]:
-        yield f"  {state.record} ({since} {(state.missing_since or '')[:10]})"
-    if total > SHOWN:
-        yield "  …"
+def _waiting_lines(shell: Shell, waiting: Withheld, names: _Names) -> Iterator[str]:
+    absent = {
+        "fr": f"Fiches en attente de retrait : {waiting.total}",
+        "en": f"Records that wait to be withdrawn: {waiting.total}",
+    }
+    asked = {
+        "fr": f"Fiches que le flux demande de retirer, en attente d'un accord : {waiting.asked}",
+        "en": f"Records that the feed asks to delete, waiting for approval: {waiting.asked}",
+    }
+    for text, total, states in ((absent, waiting.total, waiting.records), (asked, waiting.asked, waiting.deletes)):
+        if total:
+            yield shell.say(text)
+            yield from (_waiting_line(shell, state, names) for state in states[:SHOWN])
+        if total > SHOWN:
+            yield shell.say({"fr": f"  … et {total - SHOWN} autres", "en": f"  … and {total - SHOWN} more"})
+
+
+def _waiting_line(shell: Shell, state: RecordState, names: _Names) -> str:
+    texts = names.get(state.record, {})
+    title = texts.get(shell.lang) or next(iter(texts.values()), state.key)
+    absent = {"fr": "absente depuis le", "en": "missing since"}
+    since = f" ({shell.say(absent)} {state.missing_since[:10]})" if state.missing_since else ""
+    return f"  {title}  {state.record}{since}"
 
 
 # -- orders ---------------------------------------------------------------------------------------------------------
@@ -230,7 +249,7 @@ def _ordered(shell: Shell, platform: Platform, about: RunReport, ask: Callable[[
     platform.source(about.source)  # an order that nobody can carry out must not wait for ever
     report = carry_out(shell, platform, about.source, ask)
     click.echo(f"{report.run}  {run_line(report, shell.lang, alone=False)}")
-    for line in finding_lines(report.findings, shell.lang, SHOWN):
+    for line in finding_lines(report.findings, shell.lang, KINDS):
         click.echo(line)
     if not account_line(report, shell.lang):
         click.echo(f"carrefour run show {report.run}", err=True)

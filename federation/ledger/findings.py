@@ -14,6 +14,9 @@ from federation.ledger.schema import finding, record_state
 from federation.model import Finding, Severity
 
 _Word = tuple[str, Severity, str | None, str | None, str | None]  # rule, severity, field, term, value
+DELETE_HELD = "delete-held"
+"""Rule of the findings that name a record whose deletion the feed asks for and the guard withholds."""
+
 AT_ONCE = 1000  # findings read in one statement, where all of them are wanted
 
 

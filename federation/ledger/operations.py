@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from federation.errors import CarrefourError
 from federation.ledger import Ledger
 from federation.ledger.audit import Act, AuditLine
+from federation.ledger.findings import DELETE_HELD
 from federation.ledger.records import PRESENT, RecordState, RecordStatus
 from federation.ledger.runs import ENDED, Order
 from federation.ledger.schema import approval, record_state, run
@@ -24,6 +25,7 @@ from federation.model import Part, Rule, RunKind, RunReport, RunState
 
 APPROVED_FOR = timedelta(days=3)
 UNDOABLE_FOR = timedelta(days=90)  # as long as bytes and revisions are kept: design of harvesting, sections 2 and 7
+_GOING = frozenset({Part.WITHDRAWALS, Part.DELETES})
 _IDLE = frozenset({"paused", "retired"})  # states of sources that are not harvested
 _STARTED = tuple(state for state in RunState if state is not RunState.QUEUED)
 
@@ -71,11 +73,17 @@ class RunSheet:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A held run whose withdrawals wait for a person: how many records, and the first of them."""
+    """A held run whose withdrawals wait for a person: how many records, and the first of them.
+
+    ``records`` are missing from the feed, ``total`` in all; of ``deletes``, ``asked`` in all, the feed says itself that
+    they are to go.
+    """
 
     report: RunReport
-    total: int
-    records: Sequence[RecordState]
+    total: int = 0
+    records: Sequence[RecordState] = ()
+    asked: int = 0
+    deletes: Sequence[RecordState] = ()
 
 
 class Operations:
@@ -152,19 +160,20 @@ class Operations:
 
     def withheld(self, limit: int = 200) -> list[Withheld]:
         """The held runs that would withdraw records, with the records that are missing from their feeds."""
-        return [
-            Withheld(report, *self._missing(report.source, limit))
-            for report in self.held()
-            if any({Part.WITHDRAWALS, Part.DELETES} & hold.parts for hold in report.holds)
-        ]
+        waiting = (self.withheld_of(report, limit) for report in self.held())
+        return [each for each in waiting if _GOING & _parts(each.report)]
 
-    def waiting_of(self, source: str, limit: int = 200) -> tuple[int, list[RecordState]]:
-        """How many records of a source are missing from its feed and still online, and the first of them."""
-        return self._missing(source, limit)
+    def withheld_of(self, report: RunReport, limit: int = 200) -> Withheld:
+        """The records whose withdrawal a held run withholds, at most ``limit`` of each kind."""
+        parts = _parts(report)
+        missing = self._missing(report.source, limit) if Part.WITHDRAWALS in parts else (0, [])
+        asked = self._asked_to_go(report.run, limit) if Part.DELETES in parts else (0, [])
+        return Withheld(report, *missing, *asked)
 
     def record(self, iri: str) -> RecordState | None:
         """What is known of a record; None if it was never seen, or has been forgotten."""
-        return self._ledger.records.get([iri]).get(iri)
+        found = self._ledger.records.get([iri]).get(iri)
+        return found if found is not None and found.digest else None  # an erased one leaves a tombstone
 
     def audit(self, limit: int = 200) -> list[AuditLine]:
         """What operators asked for, newest first."""
@@ -316,6 +325,12 @@ class Operations:
             total = tx.scalar(select(func.count()).select_from(record_state).where(*where)) or 0
             return total, [RecordState._make(row) for row in tx.execute(query.limit(limit))]
 
+    def _asked_to_go(self, name: str, limit: int) -> tuple[int, list[RecordState]]:
+        """The records that are online and that the feed of a run asked to delete."""
+        states = self._ledger.records.get(self._ledger.findings.records(name, [DELETE_HELD])).values()
+        present = sorted((state for state in states if state.state in PRESENT), key=lambda state: state.record)
+        return len(present), present[:limit]
+
     def _approved(self, report: RunReport, now: datetime) -> bool:
         query = select(func.count()).select_from(approval).where(approval.c.run == report.run)
         with self._ledger.read() as tx:
@@ -338,6 +353,10 @@ class Operations:
 
     def _note(self, by: str, act: Act, source: str, about: str | None, detail: str = "") -> None:
         self._ledger.audit.add(AuditLine(self._clock(), by, act, source, about, detail))
+
+
+def _parts(report: RunReport) -> set[Part]:
+    return {part for hold in report.holds for part in hold.parts}
 
 
 def _options(by: str, confirm_absent: bool, held: str) -> dict[str, Any]:

@@ -102,8 +102,13 @@ class Planner:
         self._accepted: set[str] = set()
         self._tally: Counter[str] = Counter()
         self.newly_held = 0  # live records that this run refuses for the first time
-        self.explicit = 0  # records that the feed asks to delete
+        self.deletes: list[str] = []  # keys of the records that the feed asks to delete
         self.closed = 0  # records that may not be public any more
+
+    @property
+    def explicit(self) -> int:
+        """How many records the feed asks to delete."""
+        return len(self.deletes)
 
     def plan(self, outcomes: Iterable[Outcome]) -> Iterator[Planned]:
         """Plan rows as they come."""
@@ -187,7 +192,7 @@ class Planner:
     def _count(self, planned: Planned) -> None:
         outcome, step = planned.outcome, planned.step
         if planned.closing is Reason.EXPLICIT:
-            self.explicit += 1
+            self.deletes.append(str(outcome.key))
         elif planned.closing is not None:
             self.closed += 1
         self._tally["read"] += outcome.rows

@@ -11,8 +11,9 @@ from datetime import datetime
 from itertools import chain
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
+from federation.ledger.findings import DELETE_HELD
 from federation.ledger.records import PRESENT, RecordState, RecordStatus
-from federation.model import Counts, Finding, Hold, Outcome, Part, Rule, RunState, Severity
+from federation.model import Counts, Finding, Hold, Outcome, Part, Rule, RunState, Severity, Text
 from federation.pipeline.absence import Grace, Miss, count
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
@@ -132,7 +133,32 @@ def prepare(
         well = RunState.UNCHANGED if delivery.conditional else RunState.SUCCEEDED
         state = well if whole else RunState.INCOMPLETE
     plan = _judged(listing, known, frame, planner, fresh, state, back)
+    account.add("", _deletes_that_wait(planner, plan, known))
     return plan if broke is None else replace(plan, message=str(broke))
+
+
+def _deletes_that_wait(planner: Planner, plan: Plan, known: Known) -> list[Finding]:
+    """One remark for each record that the feed asks to delete and that stays until a person has agreed."""
+    keys = planner.deletes if Part.DELETES in plan.withheld else ()
+    records = [known.states[key].record for key in keys]
+    return [Finding(DELETE_HELD, Severity.INFO, _DELETE_HELD, where=record, record=record) for record in records]
+
+
+_DELETE_HELD: Text = {
+    "fr": "Le flux demande de retirer cette fiche : elle reste en ligne tant que personne n'a donné son accord.",
+    "en": "The feed asks to delete this record: it stays online until a person has agreed.",
+}
+
+
+def _tellable(outcome: Outcome, known: Known) -> Iterable[Finding]:
+    """The findings of a row, but for those that quote an id whose record a person asked to have erased."""
+    if not known.forgetful or outcome.key is not None:
+        return outcome.findings
+    return [found for found in outcome.findings if not _quotes_forgotten(found, known)]
+
+
+def _quotes_forgotten(found: Finding, known: Known) -> bool:
+    return found.term == "identifier" and known.is_forgotten(record_key(normal_id(found.value or "")))
 
 
 def failure(error: CarrefourError, source: Source) -> Finding:

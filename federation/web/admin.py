@@ -5,7 +5,7 @@ Every action is a POST that ends with a redirect. Must never decide what an orde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from flask import Blueprint, Response, jsonify, request
@@ -13,8 +13,9 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.disclosure import OPERATOR
+from federation.catalogue.records import titles
 from federation.catalogue.reports import report_of
-from federation.ledger.operations import Refused
+from federation.ledger.operations import Refused, Withheld
 from federation.model import Rule, RunState
 from federation.web import admin_session, admin_words
 from federation.web.admin_session import render, see, session
@@ -128,6 +129,8 @@ def run(name: str) -> Response:
     if sheet is None:
         raise NotFound
     latest, _ = operations().runs(source=sheet.report.source, size=1)
+    waits = any(one.run == name for one in operations().held())
+    group = operations().withheld_of(sheet.report) if waits else None
     return render(
         "admin_run.html",
         sheet=sheet,
@@ -135,7 +138,9 @@ def run(name: str) -> Response:
         report=report_of(sheet.report, site().platform.ledger.findings_alike, OPERATOR),
         progress=operations().progress(name),
         open=sheet.report.state in {RunState.QUEUED, RunState.RUNNING},
-        held=any(one.run == name for one in operations().held()),
+        held=waits,
+        group=group,
+        names=_names([group] if group else []),
         latest=latest[0].run if latest else "",
         done=_done(),
     )
@@ -155,7 +160,13 @@ def progress(name: str) -> Response:
 @blueprint.get("/admin/held")
 def held() -> Response:
     """Withdrawals that wait for a person, record by record."""
-    return render("admin_held.html", groups=operations().withheld())
+    groups = operations().withheld()
+    return render("admin_held.html", groups=groups, names=_names(groups))
+
+
+def _names(groups: Sequence[Withheld]) -> Mapping[str, Mapping[str, str]]:
+    """The names of the projects whose records wait."""
+    return titles(site().platform.reader, [one.record for each in groups for one in (*each.records, *each.deletes)])
 
 
 @blueprint.get("/admin/log")

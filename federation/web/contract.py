@@ -148,6 +148,9 @@ class Operations(Protocol):
     def withheld(self, limit: int = 200) -> Sequence[Withheld]:
         """Runs that would withdraw records, with these records."""
 
+    def withheld_of(self, report: RunReport, limit: int = 200) -> Withheld:
+        """The records whose withdrawal a held run withholds, at most ``limit`` of each kind."""
+
     def audit(self, limit: int = 200) -> Sequence[AuditLine]:
         """What operators asked for, newest first."""
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from years import Instance
 
 from federation.ledger.runs import Order
 from federation.model import RunKind, RunState
@@ -15,7 +16,6 @@ from federation.pipeline.fetch import Delivery, Fetched
 from federation.pipeline.intake import keep
 from federation.pipeline.pruning import prune
 from federation.vocabulary import load
-from tests.pipeline.years import Instance
 
 LONG = timedelta(days=120)
 
