@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from federation.catalogue.reports import account, hold_words
-from federation.cli.following import carry_out, erase
+from federation.cli.following import carry_out
 from federation.cli.harvesting import exit_code
 from federation.cli.people import YES, confirm, operator, unknown
 from federation.cli.reports import account_line, finding_lines, finding_values, opening, run_line, run_values
 from federation.cli.shell import Shell
-from federation.errors import ConfigError
+from federation.errors import ConfigError, DataFolderBusy
 from federation.ledger.operations import APPROVED_FOR, RunSheet, Withheld
 from federation.ledger.records import RecordState
 from federation.model import Rule, RunReport

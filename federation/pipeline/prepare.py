@@ -150,17 +150,6 @@ _DELETE_HELD: Text = {
 }
 
 
-def _tellable(outcome: Outcome, known: Known) -> Iterable[Finding]:
-    """The findings of a row, but for those that quote an id whose record a person asked to have erased."""
-    if not known.forgetful or outcome.key is not None:
-        return outcome.findings
-    return [found for found in outcome.findings if not _quotes_forgotten(found, known)]
-
-
-def _quotes_forgotten(found: Finding, known: Known) -> bool:
-    return found.term == "identifier" and known.is_forgotten(record_key(normal_id(found.value or "")))
-
-
 def failure(error: CarrefourError, source: Source) -> Finding:
     """What a failure tells the partner."""
     return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, error.text, where=source.id)
