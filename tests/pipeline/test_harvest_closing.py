@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from federation.engines import SearchRequest
 from federation.model import RunReport
 from federation.platform import Platform, open_platform
 from federation.settings import load_settings
@@ -62,3 +63,56 @@ def test_a_closed_record_leaves_every_public_place_and_may_return(commons: Platf
     assert commons.ledger.withdrawn(before["g"][1:-1]) is not None
     assert harvest(commons).counts.new == 1
     assert commons.reader.select("SELECT ?g ?p WHERE { ?p <http://www.w3.org/ns/prov#wasDerivedFrom> ?g }") == [before]
+
+
+def nowhere(commons: Platform, words: str) -> None:
+    """Assert that no public place says these words: graph, export, search."""
+    said = f'FILTER(CONTAINS(STR(?o), "{words}"))'
+    assert not commons.reader.ask(f"ASK {{ {{ ?s ?p ?o }} UNION {{ GRAPH ?g {{ ?s ?p ?o }} }} {said} }}")
+    assert words.encode() not in b"".join(commons.export())
+    assert commons.search.search(SearchRequest(text=words)).total == 0
+
+
+@pytest.mark.fault(43)
+@pytest.mark.parametrize("level", ["commons", "collective", "private"])
+def test_a_field_whose_level_rises_leaves_every_public_place(commons: Platform, level: str) -> None:
+    """The record stays, without that field, from the next harvest on, though its feed has not changed."""
+    path = commons.settings.sources_dir / "s.toml"
+    path.write_text(SOURCE + 'description = "text"\n', "utf-8")
+    harvest(commons, text="Une zinnia dans la cour")
+    assert commons.search.search(SearchRequest(text="zinnia")).total == 1
+
+    path.write_text(SOURCE + f'description = "text"\n[openness]\ndescription = "{level}"\n', "utf-8")
+    report = harvest(commons, text="Une zinnia dans la cour")
+
+    assert report.counts.changed == 1
+    nowhere(commons, "zinnia")
+    assert commons.totals() == (1, 1)
+
+
+@pytest.mark.fault(43)
+@pytest.mark.parametrize("level", ["commons", "private"])
+def test_a_source_whose_level_rises_leaves_every_public_place(commons: Platform, level: str) -> None:
+    """All its records go with the next harvest."""
+    harvest(commons)
+    path = commons.settings.sources_dir / "s.toml"
+    path.write_text(SOURCE.replace('format = "json"\n', f'format = "json"\nopenness = "{level}"\n'), "utf-8")
+    harvest(commons)
+    nowhere(commons, "Garage")
+    assert commons.totals() == (0, 0)
+
+
+@pytest.mark.fault(43)
+@pytest.mark.parametrize(
+    "closing", [{"licence": "CC BY-NC 4.0"}, {"licence": "tous droits réservés"}, {"access": "?!"}]
+)
+def test_a_record_whose_consent_or_licence_cannot_be_read_is_refused(
+    commons: Platform, closing: dict[str, str]
+) -> None:
+    """It never comes in, and the partner is told why in both languages."""
+    report = harvest(commons, **closing)
+    assert (report.counts.rejected, report.counts.accepted) == (1, 0)
+    rules = {finding.rule for finding in report.findings if finding.message["fr"] and finding.message["en"]}
+    assert rules & {"licence-not-open", "licence-unreadable", "access-unreadable"}
+    nowhere(commons, "Garage")
+    assert commons.totals() == (0, 0)
