@@ -21,11 +21,11 @@ from federation.catalogue.records import titles
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
-from federation.engines import PublicQueries, QueryAnswer, QueryLimits, SearchIndex
+from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
 from federation.engines.mail import MailServer, Security, send
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
-from federation.engines.store_oxigraph import CheckpointReader, newest_checkpoint, open_reader, open_store, writer_of
+from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store, writer_of
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate

@@ -76,9 +76,9 @@ class SourceShelf:
                 paths.pop(source.id, None)
             else:
                 found[source.id], paths[source.id] = source, path
-        for name, (error, path) in faulty.items():
+        for name, (fault, path) in faulty.items():
             if name not in found:
-                found[name], paths[name] = error, path
+                found[name], paths[name] = fault, path
         self._found, self._paths = found, paths
 
 
