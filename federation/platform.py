@@ -21,11 +21,11 @@ from federation.catalogue.records import titles
 from federation.catalogue.sparql import SparqlRequest, run
 from federation.catalogue.statistics import totals
 from federation.catalogue.words import Words
-from federation.engines import GraphReader, PublicQueries, QueryAnswer, QueryLimits, SearchIndex
+from federation.engines import PublicQueries, QueryAnswer, QueryLimits, SearchIndex
 from federation.engines.mail import MailServer, Security, send
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
-from federation.engines.store_oxigraph import newest_checkpoint, open_reader, open_store, writer_of
+from federation.engines.store_oxigraph import CheckpointReader, newest_checkpoint, open_reader, open_store, writer_of
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate
@@ -82,7 +82,7 @@ class Platform:
         self._writing = threading.Lock()
 
     @functools.cached_property
-    def reader(self) -> GraphReader:
+    def reader(self) -> CheckpointReader:
         """The published state of the graph, always the newest."""
         return open_reader(self._store)
 
@@ -242,7 +242,7 @@ class Platform:
 
     @contextlib.contextmanager
     def writing(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Writer]:
-        """Open the instance for writing; what a crash left open is finished first.
+        """Open the instance for writing; what a crash left open is finished first, so is what people want erased.
 
         Raises DataFolderBusy (another process writes there, or this one already), EngineUnavailable (unwritable, disk
         full). ``stop`` is asked between two batches whether to leave a run for the next start.
@@ -271,7 +271,9 @@ class Platform:
                 visitor=self.visitor,
             )
             with contextlib.closing(merger):
-                yield Writer(shop, indexer, self.reader, self.shelf.one, self._run_ended)
+                writer = Writer(shop, indexer, self.reader, self.shelf.one, self._run_ended)
+                writer.erase()
+                yield writer
 
     def work(self, stop: threading.Event, watcher: Watcher, until_idle: bool = False, due: bool = True) -> None:
         """Harvest what is asked for and, if ``due``, what is due: until ``stop``, or until nothing is left to do.
@@ -299,7 +301,7 @@ class Platform:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("queries", "search"):
+        for name in ("queries", "search", "reader"):
             if name in self.__dict__:
                 self.__dict__[name].close()
         self._ledger.close()

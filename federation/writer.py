@@ -5,22 +5,24 @@ It must never pick an engine, nor decide anything about records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from federation.catalogue.search import document
 from federation.catalogue.words import Words
-from federation.engines import GraphReader, SearchIndex
+from federation.engines import Document, GraphReader, SearchIndex
 from federation.errors import CarrefourError, ConfigError
 from federation.ledger import Ledger
 from federation.ledger.runs import Order
-from federation.model import RunReport
-from federation.pipeline import Asked, Progress, Workshop, forget_record, harvest, visit_source
+from federation.model import RunReport, to_lines
+from federation.pipeline import Asked, Progress, Workshop, erase_records, harvest, visit_source
 from federation.pipeline.fetch import Delivery
 from federation.pipeline.merge import AppliedBatch
 from federation.pipeline.pruning import prune
 from federation.pipeline.sources import Source
 
+_PROJECT = "<https://w3id.org/carrefour/vocab#Project>"
+DESCRIBED_AT_ONCE = 1_000  # projects read from the graph in one go
 INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batches
 
 
@@ -67,6 +69,19 @@ class Indexer:
             self._write(self._waiting, self._seq)
             self._waiting = {}
 
+    def rewrite(self, reader: GraphReader) -> None:
+        """Index again, in one step, all projects that readers can see: the files then hold nothing else."""
+        self._settle()
+        self._waiting = {}
+        self._seq = reader.seq
+        projects = [row["project"][1:-1] for row in reader.select(f"SELECT ?project WHERE {{ ?project a {_PROJECT} }}")]
+        self._search.replace(self._documents(projects, reader), self._seq)
+
+    def _documents(self, projects: Sequence[str], reader: GraphReader) -> Iterator[Document]:
+        for start in range(0, len(projects), DESCRIBED_AT_ONCE):
+            for iri, triples in reader.describe(projects[start : start + DESCRIBED_AT_ONCE]).items():
+                yield document(iri, to_lines(triples), self._words)
+
     def restart(self) -> None:
         """Forget everything, to index all again."""
         self._settle()
@@ -90,7 +105,7 @@ class Indexer:
 
 def _is_project(lines: str) -> bool:
     """A merged-away project keeps a line that names its survivor, but is no document of its own."""
-    return "<https://w3id.org/carrefour/vocab#Project>" in lines
+    return _PROJECT in lines
 
 
 class Writer:
@@ -142,12 +157,9 @@ class Writer:
         self._ended(report, source)
         return report
 
-    def forget(self, record: str) -> bool:
-        """Remove a record for good, on a person's request; False if there is none of that IRI."""
-        found = forget_record(record, self._shop)
-        self._indexer.restart()  # the files of the index, too, keep what was only deleted
-        self._indexer.catch_up(self._shop.ledger, self._reader)
-        return found
+    def erase(self) -> int:
+        """Erase the records that people have asked for, from all files; return how many there were."""
+        return erase_records(self._shop, lambda: self._indexer.rewrite(self._reader))
 
     def prune(self) -> None:
         """Forget what has been kept for long enough: bytes and revisions of old runs, what has expired."""

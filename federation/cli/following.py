@@ -98,6 +98,34 @@ def follow(
         raise
 
 
+def erase(shell: Shell, platform: Platform, record: str) -> None:
+    """Have a record erased, here if the instance is free, else by the worker that has it; wait until it is done.
+
+    Nothing is noted if it can be done neither way: raises DataFolderBusy then.
+    """
+    try:
+        with platform.writing() as writer:
+            platform.desk.erase(record)
+            writer.erase()
+        return
+    except DataFolderBusy:
+        if not worker_there(platform):
+            raise
+    platform.desk.erase(record)
+    text = {
+        "fr": f"Le processus {platform.desk.worker()} écrit dans l'instance : l'ordre lui est laissé.",
+        "en": f"Process {platform.desk.worker()} writes to the instance: the order is left to it.",
+    }
+    click.echo(shell.say(text), err=True)
+    tried = time.monotonic()
+    while not platform.desk.erased(record):
+        time.sleep(LOOK)
+        if time.monotonic() - tried >= TAKE_OVER:
+            tried = time.monotonic()
+            with suppress(DataFolderBusy), platform.writing():
+                pass  # whoever opens the instance carries out what waits
+
+
 def _ended(platform: Platform, run: str, progress: Progress) -> RunReport:
     """Wait for the end of a run; do it here if whoever should has gone. Raises ConfigError."""
     tried = time.monotonic()

@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from federation.catalogue.reports import account, hold_words
-from federation.cli.following import carry_out
+from federation.cli.following import carry_out, erase
 from federation.cli.harvesting import exit_code
 from federation.cli.people import YES, confirm, operator, unknown
 from federation.cli.reports import account_line, finding_lines, finding_values, opening, run_line, run_values
 from federation.cli.shell import Shell
-from federation.errors import ConfigError, DataFolderBusy
+from federation.errors import ConfigError
 from federation.ledger.operations import APPROVED_FOR, RunSheet, Withheld
 from federation.ledger.records import RecordState
 from federation.model import Rule, RunReport
@@ -264,10 +264,11 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
     """Remove a record for good, because a person asked for it: RECORD_IRI is its address (…/records/PARTNER/KEY).
 
     It goes from the public graph, the search index and the ledger, with its earlier versions and what was found about
-    it, and so do the stored bytes of its source: none of its earlier runs can be replayed. A hash stays, so that
-    no harvest, replay or undo brings it back. Its address answers 410. Ask the partner to remove it from the feed too.
-    While `carrefour serve` or `carrefour worker` writes to the instance, it must be ended first. The files of the store
-    keep erased bytes, which nobody can ask for, until `carrefour rebuild`; its earlier checkpoints, until replaced.
+    it; so do the stored bytes of its partner's sources: none of their earlier runs can be replayed. The files of store,
+    index and ledger are written anew, so that none keeps deleted bytes. A hash stays, so that no harvest, replay or
+    undo brings it back, and a tombstone under an opaque name; its address answers 410. As long as the feed brings it,
+    the feed is not kept: ask the partner to remove it there too. While `carrefour serve` or `carrefour worker` writes
+    to the instance, the order is left to it and followed to its end.
     """
     platform = shell.platform()
     state = platform.operations.record(record)
@@ -279,24 +280,17 @@ def forget_command(shell: Shell, record: str, yes: bool) -> None:
         )
     text = {
         "fr": f"Pour toujours : la fiche {record}, ses versions antérieures, ses champs réservés, les constats à son "
-        f"sujet, et les octets gardés de la source {state.source} (ses moissons passées ne pourront plus être relues).",
+        f"sujet, et les octets gardés des sources de {state.partner} (on ne pourra plus relire leurs moissons).",
         "en": f"For good: the record {record}, its earlier versions, its restricted fields, the findings about it, and "
-        f"the stored bytes of the source {state.source} (its past runs can no longer be replayed).",
+        f"the stored bytes of the sources of {state.partner} (their past runs can no longer be replayed).",
     }
     confirm(shell, yes, text)
-    try:
-        with platform.writing() as writer:
-            writer.forget(record)
-    except DataFolderBusy as error:  # no order is left for this: it would keep the name that is to go
-        raise DataFolderBusy(
-            f"{error} Nothing was removed: end `carrefour serve` or `carrefour worker` first.",
-            f"{error.text['fr']} Rien n'a été retiré : terminez d'abord `carrefour serve` ou `carrefour worker`.",
-        ) from error
+    erase(shell, platform, record)
     platform.operations.note_forgotten(state.source, operator())
     done = {
-        "fr": "C'est fait : son adresse répond 410, et rien ne la ramènera. Les fichiers du magasin en gardent des "
-        "octets effacés, que personne ne peut demander : `carrefour rebuild` les refait sans elle.",
-        "en": "Done: its address answers 410, and nothing brings it back. The files of the store keep erased bytes of "
-        "it, which nobody can ask for: `carrefour rebuild` makes them again without it.",
+        "fr": "C'est fait : son adresse répond 410, aucun fichier n'en garde rien, et rien ne la ramènera. Tant que "
+        "le flux la contient, il n'est pas gardé : demandez au partenaire de l'en retirer.",
+        "en": "Done: its address answers 410, no file keeps anything of it, and nothing brings it back. As long as the "
+        "feed holds it, the feed is not kept: ask the partner to remove it there.",
     }
     click.echo(shell.say(done))

@@ -46,6 +46,9 @@ class TripleStore(Protocol):
     def publish(self, seq: int) -> None:
         """Make everything written so far visible to public readers as the state after change ``seq``."""
 
+    def drop_earlier(self, seconds: float) -> None:
+        """Keep no published state but the newest, once nobody reads the others, or after so many seconds."""
+
     def rebuild(self) -> AbstractContextManager[TripleStore]:
         """A store filled aside that replaces this one when the context ends without error."""
 
@@ -173,6 +176,9 @@ class SearchIndex(Protocol):
 
     def search(self, request: SearchRequest) -> SearchPage:
         """One page of what a request finds, with its facets."""
+
+    def replace(self, documents: Iterable[Document], seq: int) -> None:
+        """Hold these documents and no others, in one step for readers; no file keeps anything of earlier ones."""
 
     def clear(self) -> None:
         """Forget all documents, and the change that they were complete to."""

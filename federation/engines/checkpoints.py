@@ -11,10 +11,12 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 CURRENT = "CURRENT"
 KEPT = 3  # newest checkpoints that stay even when nobody holds them: a reader needs a moment to take hold of one
+_LOOK = 0.1  # seconds between two looks at who still holds one
 _NAME = re.compile(r"(\d+)-(\d+)")
 
 
@@ -62,14 +64,34 @@ def point_to(checkpoints: Path, name: str) -> None:
 
 def prune(checkpoints: Path) -> None:
     """Remove old checkpoints that nobody holds, and what a crash left half made."""
-    complete: list[tuple[int, str]] = []
     for name in os.listdir(checkpoints):
-        if matched := _NAME.fullmatch(name):
-            complete.append((int(matched[2]), name))
-        elif name.endswith(".part"):
+        if name.endswith(".part"):
             shutil.rmtree(checkpoints / name, ignore_errors=True)
-    for _, name in sorted(complete)[:-KEPT]:
+    for _, name in _complete(checkpoints)[:-KEPT]:
         _remove_unless_held(checkpoints / name)
+
+
+def drop_others(checkpoints: Path, seconds: float) -> None:
+    """Remove all checkpoints but the newest: each as soon as nobody holds it, and after so many seconds in any case.
+
+    Who opens one later finds the newest; an answer that is still being read from an older one may break off.
+    """
+    until = time.monotonic() + seconds
+    while others := [name for _, name in _complete(checkpoints)[:-1]]:
+        late = time.monotonic() >= until
+        for name in others:
+            if late:
+                shutil.rmtree(checkpoints / name, ignore_errors=True)
+            else:
+                _remove_unless_held(checkpoints / name)
+        if late:
+            return
+        time.sleep(min(_LOOK, seconds))
+
+
+def _complete(checkpoints: Path) -> list[tuple[int, str]]:
+    """Number and name of the complete checkpoints, oldest first."""
+    return sorted((int(matched[2]), name) for name in os.listdir(checkpoints) if (matched := _NAME.fullmatch(name)))
 
 
 def _remove_unless_held(checkpoint: Path) -> None:

@@ -142,6 +142,11 @@ class CheckpointReader(Reads):
                 self._stamp = stamp
             return self._opened
 
+    def close(self) -> None:
+        """Let go of the state that is open; a later read opens the newest again."""
+        with self._guard:
+            self._opened, self._stamp = View(ox.Store(), 0), None
+
     def _open_newest(self) -> View:
         failure: OSError | None = None
         for _ in range(5):  # the writer may remove a checkpoint between our reading its name and our holding it

@@ -48,6 +48,11 @@ class MemorySearch:
             self._texts.pop(gone, None)
         self._seq = seq
 
+    def replace(self, documents: Iterable[Document], seq: int) -> None:
+        """Hold these documents and no others."""
+        self.clear()
+        self.update(documents, (), seq)
+
     def clear(self) -> None:
         """Forget everything."""
         self._documents.clear()

@@ -150,6 +150,26 @@ class TantivySearch:
                 self._writer = None
                 raise unusable(self._folder, "written", error) from error
 
+    def replace(self, documents: Iterable[Document], seq: int) -> None:
+        """Hold these documents and no others, from one commit to the next; remove the files of those before.
+
+        Raises DataFolderBusy, EngineUnavailable as update does; then the index is as it was.
+        """
+        with self._lock:
+            writer = self._writing()
+            try:
+                writer.delete_all_documents()
+                for document in documents:
+                    writer.add_document(self._native(document))
+                writer.commit()
+                _write_state(self._folder, seq)
+                self._view = None  # it keeps the files that it reads
+                self._index.reload()
+                writer.garbage_collect_files()
+            except (ValueError, OSError) as error:
+                self._writer = None
+                raise unusable(self._folder, "written", error) from error
+
     def clear(self) -> None:
         """Forget everything; the state reached is 0 again."""
         with self._lock:

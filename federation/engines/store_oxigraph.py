@@ -16,7 +16,7 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from federation.engines import GraphReader, GraphWrite, TripleStore
-from federation.engines.checkpoints import newest_checkpoint, next_name, point_to, prune
+from federation.engines.checkpoints import drop_others, newest_checkpoint, next_name, point_to, prune
 from federation.engines.oxigraph_reads import CheckpointReader, Reads, View, open_reader, unavailable
 from federation.errors import DataFolderBusy, EngineUnavailable
 
@@ -112,6 +112,9 @@ class _Aside(_Writable):
         """Note the change that the swapped-in store will be published as."""
         self._seq = seq
 
+    def drop_earlier(self, seconds: float) -> None:
+        """Nothing to drop: nobody reads a store that is being filled."""
+
     def rebuild(self) -> contextlib.AbstractContextManager[TripleStore]:
         """Refuse: this store is itself being rebuilt."""
         raise EngineUnavailable(
@@ -151,6 +154,16 @@ class OxigraphStore(_Writable):
         point_to(self._checkpoints, name)
         self._seq = seq
         prune(self._checkpoints)
+
+    def drop_earlier(self, seconds: float) -> None:
+        """Remove all checkpoints but the newest: when nobody reads them, or after so many seconds. See checkpoints.py.
+
+        Raises EngineUnavailable.
+        """
+        try:
+            drop_others(self._checkpoints, seconds)
+        except OSError as error:
+            raise unavailable(self._folder, error) from error
 
     @contextlib.contextmanager
     def rebuild(self) -> Iterator[TripleStore]:

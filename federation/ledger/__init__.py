@@ -22,6 +22,7 @@ from federation.ledger.candidacies import Candidacies
 from federation.ledger.changes import Changes
 from federation.ledger.cursors import Cursors
 from federation.ledger.database import Database
+from federation.ledger.erasures import Erasures
 from federation.ledger.findings import Findings
 from federation.ledger.identities import Identities
 from federation.ledger.journal import Journal
@@ -56,6 +57,7 @@ class Ledger:
         self.identities = Identities(database)
         self.approvals = Approvals(database)
         self.forgotten = Forgotten(database)
+        self.erasures = Erasures(database)
         self.revisions = Revisions(database)
         self.accounts = Accounts(database, randomness)
         self.sessions = Sessions(database, randomness)

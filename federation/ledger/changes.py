@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -24,7 +26,7 @@ class NewChange(NamedTuple):
 
 
 class Changes:
-    """The table ``change``. Nothing updates it or deletes from it."""
+    """The table ``change``. Nothing deletes from it; an erasure alone changes it: it gives a record an opaque name."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,9 +73,12 @@ class Changes:
         return [_change(*row) for row in rows]
 
     def latest(self, iri: str, upto: int | None = None) -> Change | None:
-        """The last change of a record, or under a merged project's IRI; ``upto`` a number, if given. None if none."""
-        for column in (change.c.record, change.c.project):
-            newest = select(func.max(change.c.seq)).where(column == iri)
+        """The last change of a record, erased or not, or under a merged project's IRI; ``upto`` a number, if given.
+
+        None if there is none.
+        """
+        for column, name in ((change.c.record, iri), (change.c.project, iri), (change.c.record, erased_name(iri))):
+            newest = select(func.max(change.c.seq)).where(column == name)
             if upto is not None:
                 newest = newest.where(change.c.seq <= upto)
             with self._database.read() as tx:
@@ -86,6 +91,15 @@ class Changes:
         """Number of the latest change; 0 if there is none."""
         with self._database.read(tx) as tx:
             return tx.scalar(select(func.max(change.c.seq))) or 0
+
+
+def erased_name(record: str) -> str:
+    """The opaque IRI under which the tombstone of a record stands that a person asked to have erased.
+
+    It has the form of a key that is no safe name: ``h-`` and 26 characters of the base32 of a SHA-256.
+    """
+    letters = base64.b32encode(hashlib.sha256(f"erased\n{record}".encode()).digest()).decode().lower()
+    return f"{record.rpartition('/')[0]}/h-{letters[:26]}"
 
 
 def _change(seq: int, time: str, action: str, record: str, digest: str, project: str) -> Change:

@@ -84,7 +84,8 @@ class Database:
                 return
             connection = plain.execution_options(carrefour_alone=True)
             connection.exec_driver_sql("VACUUM")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar():  # somebody reads all the time
+                raise _unavailable(self.shown, "locked")
 
     def close(self) -> None:
         """Close every connection."""

@@ -172,7 +172,8 @@ class Operations:
 
     def record(self, iri: str) -> RecordState | None:
         """What is known of a record; None if it was never seen, or has been forgotten."""
-        return self._ledger.records.get([iri]).get(iri)
+        found = self._ledger.records.get([iri]).get(iri)
+        return found if found is not None and found.digest else None  # an erased one leaves a tombstone
 
     def audit(self, limit: int = 200) -> list[AuditLine]:
         """What operators asked for, newest first."""

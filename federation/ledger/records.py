@@ -144,11 +144,6 @@ class Records:
         with self._database.read() as tx:
             return frozenset(tx.scalars(query))
 
-    def forget(self, record: str, tx: Connection) -> None:
-        """Remove all that is known of a record, its restricted fields too."""
-        tx.execute(delete(restricted).where(restricted.c.record == record))
-        tx.execute(delete(record_state).where(record_state.c.record == record))
-
     def restrict(self, fields: Mapping[str, Mapping[str, Any]], tx: Connection | None = None) -> None:
         """Replace the restricted fields of some records; an empty mapping removes a record's."""
         kept = [{"record": record, "data": dict(data)} for record, data in fields.items() if data]

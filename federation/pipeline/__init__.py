@@ -21,9 +21,10 @@ from federation.pipeline.account import Account
 from federation.pipeline.apply import BATCH, Site, Stopped, apply, note_absences, withdraw
 from federation.pipeline.check import check
 from federation.pipeline.collector import collector_paused
+from federation.pipeline.erasure import LET_GO, erase_asked
 from federation.pipeline.fetch import Delivery, Fault, FetchRefused
 from federation.pipeline.fetch.visit import Visitor
-from federation.pipeline.history import forget, retire, undo
+from federation.pipeline.history import retire, undo
 from federation.pipeline.intake import keep, kept, obtain
 from federation.pipeline.mapping import RunStamp
 from federation.pipeline.merge import AppliedBatch, Merger
@@ -42,7 +43,7 @@ __all__ = [
     "Progress",
     "Workshop",
     "check",
-    "forget_record",
+    "erase_records",
     "harvest",
     "known_of",
     "preview",
@@ -129,6 +130,7 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
     return Known(
         states=ledger.records.states(source.id),
         elsewhere=ledger.records.keys_elsewhere(partner, source.id),
+        forgetful=ledger.erasures.of_partner(partner),
         is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
         live=max(_highest_live(source.id, ledger, now), ledger.records.present(source.id)),
         gone=ledger.records.withdrawn_since(source.id, to_text(settled), Reason.ABSENT.value),
@@ -296,12 +298,12 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
     spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
     ready: list[Planned] = []
     put = spool.put if known.live else ready.append
-    read, forgotten = 0, False
+    read, unkept = 0, False
 
     def take(planned: Planned) -> None:
-        nonlocal read, forgotten
+        nonlocal read, unkept
         read += planned.outcome.rows
-        forgotten = forgotten or planned.outcome.excluded == FORGOTTEN
+        unkept = unkept or _may_be_forgotten(planned, known)
         if planned.writes:
             put(planned)
         if read % 1000 < planned.outcome.rows:
@@ -313,11 +315,25 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
 
     try:
         plan = prepare(run.source, delivery, known, _frame(run), run.account, take)
-        return _apply(run, plan, known, spool.batches(BATCH) if known.live else [ready])
+        report = _apply(run, plan, known, spool.batches(BATCH) if known.live else [ready])
+        unkept = unkept or (known.forgetful and plan.state in {RunState.INCOMPLETE, RunState.FAILED})
+    except (PartnerError, ConfigError):
+        unkept = known.forgetful
+        raise
+    except Stopped:
+        unkept = False  # the next start reads these bytes once more
+        raise
     finally:
         spool.close()
-        if forgotten:  # the feed still holds what a person asked to have removed: it is not kept
+        if unkept:
             ledger.bodies.forget(run.source.id)
+    return report
+
+
+def _may_be_forgotten(planned: Planned, known: Known) -> bool:
+    """Whether a row may hold what a person asked to have erased: then the feed is not kept beyond the run."""
+    outcome = planned.outcome
+    return outcome.excluded == FORGOTTEN or (known.forgetful and outcome.key is None)
 
 
 def _apply(run: _Run, plan: Plan, known: Known, batches: Iterable[Sequence[Planned]]) -> RunReport:
@@ -341,16 +357,9 @@ def _finish(run: _Run, report: RunReport) -> RunReport:
     return report
 
 
-def forget_record(record: str, shop: Workshop) -> bool:
-    """Remove a record for good, because a person asked for it; False if no such record is known.
+def erase_records(shop: Workshop, index: Callable[[], None] = lambda: None, let_go: float = LET_GO) -> int:
+    """Erase the records that people have asked for, for good and from all files; return how many there were.
 
-    Raises EngineUnavailable.
+    ``index`` makes the search index anew. Raises EngineUnavailable.
     """
-    state = shop.ledger.records.get([record]).get(record)
-    if state is None:
-        return False
-    forget(Site("", state.mapping_version, shop.ledger, shop.merger, shop.follow, shop.stop), state)
-    shop.merger.publish()  # gone at once for readers; then from the files, which takes longer
-    shop.merger.scour()
-    shop.ledger.scour()
-    return True
+    return erase_asked(Site("", "", shop.ledger, shop.merger, shop.follow, shop.stop), index, let_go)

@@ -1,4 +1,4 @@
-"""What people may do about records beside harvesting: undo a run, retire a source, forget a person's record.
+"""What people may do about records beside harvesting: undo a run, retire a source.
 
 All of it goes through merge like everything else, so that the log tells of it and followers hear of it.
 """
@@ -13,7 +13,7 @@ from federation.ledger.records import PRESENT, RecordState, RecordStatus
 from federation.ledger.revisions import Revision
 from federation.ledger.times import to_text
 from federation.model import Action, Finding, Reason, Record, Severity, Tier, from_lines
-from federation.pipeline.apply import BATCH, Site, withdraw, write
+from federation.pipeline.apply import BATCH, Site, withdraw
 from federation.pipeline.merge import Item, removal
 
 _SAME_AS = "<http://schema.org/sameAs>"
@@ -47,24 +47,6 @@ def retire(site: Site, states: Iterable[RecordState]) -> int:
     present = [state for state in states if state.state in PRESENT]
     withdraw(site, present, Reason.RETIRED)
     return len(present)
-
-
-def forget(site: Site, state: RecordState) -> None:
-    """Remove a record for good, because a person asked for it: from graph, ledger and stored bytes.
-
-    Only a hash stays, so that no harvest, replay or undo brings it back; its address answers that it is gone. The
-    source's kept bytes go with it, so no earlier run of that source can be replayed. Raises EngineUnavailable.
-    """
-    ledger = site.ledger
-    with ledger.write() as tx:
-        ledger.forgotten.add(state.partner, state.key, site.merger.now(), tx)
-    if state.state in PRESENT:
-        write(site, [removal(state, Reason.PERSON)])
-    with ledger.write() as tx:
-        ledger.revisions.forget(state.source, state.record, tx)
-        ledger.findings.forget(state.record, tx)
-        ledger.records.forget(state.record, tx)
-    ledger.bodies.forget(state.source)
 
 
 def _by_version(

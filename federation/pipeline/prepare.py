@@ -5,7 +5,7 @@ It writes nothing: what is to be applied is handed over item by item, and what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -21,6 +21,7 @@ from federation.pipeline.fetch import Delivery
 from federation.pipeline.guard import Figures, Thresholds, judge, withheld
 from federation.pipeline.intake import open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
+from federation.pipeline.mapping.identity import normal_id, record_key
 from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
 from federation.pipeline.renaming import Likeness, likeness, matches
 from federation.pipeline.sources import Coverage, Source
@@ -38,12 +39,14 @@ class Known:
     ``states`` by the partner's key; ``elsewhere``: keys that other sources of the partner own; ``live`` and ``gone``
     as the guard wants them (see Figures; ``gone``: the keys of those withdrawn lately for absence); ``ceilings`` and
     ``confirmed`` are a person's approval; ``graphs`` gives the content of records by their IRIs. ``replayed``: the list
-    is an old one, so that silence on a record says nothing of what the partner lists now.
+    is an old one, so that silence on a record says nothing of what the partner lists now. ``forgetful``: a record of
+    the partner was erased at a person's request; ``is_forgotten`` says of which keys.
     """
 
     states: Mapping[str, RecordState] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
     is_forgotten: Callable[[str], bool] = lambda _key: False
+    forgetful: bool = False
     live: int = 0
     gone: frozenset[str] = frozenset()
     ceilings: Mapping[Rule, int] = field(default_factory=dict)
@@ -113,7 +116,7 @@ def prepare(
     broke: CarrefourError | None = None
     try:
         for planned in planner.plan(chain(outcomes, _later(broken))):
-            account.add(planned.outcome.where, planned.outcome.findings)
+            account.add(planned.outcome.where, _tellable(planned.outcome, known))
             record = planned.outcome.record
             if known.states and planned.step is Step.NEW and record is not None and len(fresh) < _COMPARED:
                 fresh.append(likeness(record.iri, record.page, record.content))
@@ -148,6 +151,17 @@ _DELETE_HELD: Text = {
     "fr": "Le flux demande de retirer cette fiche : elle reste en ligne tant que personne n'a donné son accord.",
     "en": "The feed asks to delete this record: it stays online until a person has agreed.",
 }
+
+
+def _tellable(outcome: Outcome, known: Known) -> Iterable[Finding]:
+    """The findings of a row, but for those that quote an id whose record a person asked to have erased."""
+    if not known.forgetful or outcome.key is not None:
+        return outcome.findings
+    return [found for found in outcome.findings if not _quotes_forgotten(found, known)]
+
+
+def _quotes_forgotten(found: Finding, known: Known) -> bool:
+    return found.term == "identifier" and known.is_forgotten(record_key(normal_id(found.value or "")))
 
 
 def failure(error: CarrefourError, source: Source) -> Finding:

@@ -179,6 +179,17 @@ def test_a_document_is_replaced_removed_and_cleared(index: SearchIndex) -> None:
     assert found(index, "") == {"c"}
 
 
+def test_all_documents_are_replaced_in_one_step(index: SearchIndex) -> None:
+    """What is not given any more is gone, and the state reached is the one given."""
+    index.update([project("a", "Jardin"), project("b", "Ruche")], [], 1)
+    assert found(index, "") == {"a", "b"}
+
+    index.replace([project("b", "Verger"), project("c", "Jardin")], 5)
+
+    assert (found(index, "jardin"), found(index, "ruche"), found(index, "verger")) == ({"c"}, set(), {"b"})
+    assert index.seq == 5
+
+
 def test_pages_fit_together(index: SearchIndex) -> None:
     """Pages of one seed, with and without text, are disjoint and complete, also when every score is equal."""
     index.update([project(f"p{n}", "Jardin", partners=(f"s{n % 7}",)) for n in range(300)], [], 1)

@@ -55,6 +55,20 @@ def test_any_text_comes_back_as_it_was(opened: Opened, fresh: bool, value: str) 
     assert to_lines(store.reader().graph(None)) == content
 
 
+def test_no_state_but_the_newest_is_kept_when_asked(opened: Opened) -> None:
+    """A reader of an earlier one loses it after its time; whoever reads next finds the newest."""
+    store, reader = opened
+    store.write([GraphWrite(ONE, triple(ONE, "avant"))])
+    store.publish(1)
+    assert reader.seq == 1
+    store.write([GraphWrite(ONE, triple(ONE, "après"))])
+    store.publish(2)
+
+    store.drop_earlier(0.0)
+
+    assert (reader.seq, to_lines(reader.graph(ONE))) == (2, triple(ONE, "après"))
+
+
 def test_a_named_graph_is_replaced_whole(opened: Opened) -> None:
     """Nothing of the old content stays, and no other graph is touched."""
     store, _ = opened

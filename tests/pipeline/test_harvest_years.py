@@ -480,6 +480,28 @@ def test_a_forgotten_record_stays_gone(here: Instance) -> None:
     assert not here.forget("0")
 
 
+def test_an_erased_record_leaves_its_project_in_order(here: Instance) -> None:
+    """A project that two partners speak of goes on under its address; a rebuild gives the same."""
+    here.map("t", "q", sameAs="sameAs")
+    here.run([row("0", "Le premier"), *rows(5, start=1)])
+    here.run([row("z", "Le second", sameAs="https://p.example/0")], "t")
+    project = here.states("t")["z"].pid
+    assert here.states()["0"].pid == project
+
+    assert here.forget("0")
+
+    (tombstone,) = (state for state in here.states().values() if state.state == RecordStatus.WITHDRAWN)
+    assert (tombstone.page, tombstone.digest, tombstone.key[:2]) == (None, "", "h-")
+    assert here.states("t")["z"].pid == project
+    here.check()
+    before = here.dump()
+    here.merger.rebuild()
+    assert here.dump() == before
+    here.night([row("z", "Le second, plus tard", sameAs="https://p.example/0")], "t")
+    assert here.states("t")["z"].pid == project
+    here.check()
+
+
 @pytest.mark.fault(44)
 def test_an_approval_does_not_cover_a_worse_feed(here: Instance) -> None:
     """Agreed to lose 30, not 60; and after three days not even 30."""

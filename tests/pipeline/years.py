@@ -22,7 +22,7 @@ from federation.engines.store_oxigraph import open_store
 from federation.ledger import open_ledger
 from federation.ledger.records import PRESENT, RecordState
 from federation.model import Rule, RunKind, RunReport, RunState, to_lines
-from federation.pipeline import Asked, Preview, Workshop, forget_record, harvest, known_of, preview
+from federation.pipeline import Asked, Preview, Workshop, erase_records, harvest, known_of, preview
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.merge import Merger
 from federation.pipeline.sources import Source, load_source
@@ -170,7 +170,8 @@ class Instance:
 
     def forget(self, key: str) -> bool:
         """Remove a record of ``s`` for good."""
-        return forget_record(iri(key), self.shop)
+        self.ledger.erasures.ask(iri(key))
+        return bool(erase_records(self.shop, let_go=0.0))
 
     def states(self, name: str = "s") -> dict[str, RecordState]:
         """What the ledger knows of each record."""

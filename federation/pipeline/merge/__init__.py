@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 
 from federation.engines import GraphWrite, TripleStore
-from federation.engines.checkpoints import KEPT
 from federation.errors import CarrefourError, EngineUnavailable
 from federation.ledger import Ledger
 from federation.ledger.sources import PartnerRow, SourceRow
@@ -137,13 +136,16 @@ class Merger:
         self._note_published()
         return projects
 
-    def scour(self) -> None:
-        """Fill the store anew, so that its files keep nothing of what was removed; so do all checkpoints but those that
-        are being read. Takes as long as a rebuild. Raises EngineUnavailable.
+    def scour(self, move_on: Callable[[], None], let_go: float) -> None:
+        """Fill the store anew, so that its files keep nothing of what was removed, and keep no earlier checkpoint.
+
+        ``move_on`` is called when readers can see the new one; others get ``let_go`` seconds. Takes as long as a
+        rebuild: to delete and compact would leave what was deleted in files that nothing rewrites (measured). Raises
+        EngineUnavailable.
         """
         self.rebuild()
-        for _ in range(KEPT - 1):  # each new checkpoint pushes an old one out
-            self.publish()
+        move_on()
+        self._store.drop_earlier(let_go)
 
     def apply(self, run: str, mapping_version: str, items: Sequence[Item]) -> AppliedBatch:
         """Write a batch of about 1,000 records, each at most once, all of one source.

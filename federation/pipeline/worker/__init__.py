@@ -72,6 +72,8 @@ class Worker:
             while not stop.is_set():
                 if due:
                     self._prune()
+                if self._ledger.erasures.asked():
+                    self._writer.erase()
                 self._look(due)
                 self._begin()
                 if self._ready:

@@ -36,6 +36,14 @@ class Desk:
         """How far a running run is: ``stage``, ``done``, ``total``; empty if nothing is known."""
         return self._ledger.runs.progress(run)
 
+    def erase(self, record: str) -> None:
+        """Ask that a record be erased, at a person's request."""
+        self._ledger.erasures.ask(record)
+
+    def erased(self, record: str) -> bool:
+        """Whether no order to erase a record waits any more, and no files are left to be cleaned."""
+        return not self._ledger.erasures.waits(record)
+
     def worker(self) -> str:
         """The number of the process whose worker takes orders, as its last sign of life says; empty if there is none.
 

@@ -34,6 +34,9 @@ class Writing(Protocol):
     def carry_out(self, order: Order, progress: Progress, queued: str | None = None) -> RunReport:
         """Replay, undo or retire: what needs no fetch."""
 
+    def erase(self) -> int:
+        """Erase the records that people have asked for; how many there were. Never during a run."""
+
     def prune(self) -> None:
         """Forget what has been kept for long enough. Never during a run."""
 
