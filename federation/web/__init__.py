@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from federation.web import admin, errors, meaning, pages, passages, runs, selfservice, things
+from federation.web import admin_requests, errors, meaning, pages, passages, runs, selfservice, things
 from federation.web.contract import Platform, RunBook, SourceLine
 from federation.web.filters import install_filters
 from federation.web.language import LanguagePrefix, install_translations
@@ -44,7 +44,7 @@ def create_app(platform: Platform) -> Flask:
         meaning.blueprint,
         selfservice.blueprint,
         sparql_blueprint(),
-        admin.blueprint,
+        admin_requests.blueprint,  # with the other pages of operators
     ):
         app.register_blueprint(blueprint)
     app.after_request(_protect)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from federation.catalogue.disclosure import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
 from federation.ledger.audit import AuditLine
+from federation.ledger.candidacies import Candidacy, CandidacyState
 from federation.ledger.gate import Login
 from federation.ledger.operations import RunSheet, SourceState, Withheld
 from federation.ledger.sessions import Session
@@ -191,6 +193,18 @@ class JoiningDesk(Protocol):
 
     def submit(self, asked: JoinRequest, client: str) -> str:
         """Keep a request for a network address, and give its reference."""
+
+    def all(self, state: CandidacyState | None = None) -> Sequence[Candidacy]:
+        """Every request, or those in one state, the oldest first."""
+
+    def find(self, reference: str) -> Candidacy:
+        """One request. Raises ConfigError if there is none."""
+
+    def approve(self, reference: str, by: str, identity: str | None = None) -> Path:
+        """Accept a request: the source file that was written. Raises ConfigError if that cannot be."""
+
+    def refuse(self, reference: str, by: str, reason: str) -> None:
+        """Decline a request. Raises ConfigError (decided already, no reason)."""
 
 
 class Platform(Protocol):

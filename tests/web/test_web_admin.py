@@ -274,7 +274,7 @@ def test_a_form_without_the_secret_of_its_session_does_nothing(app: Flask, ana: 
     actions = [
         address.replace("runs/jardins", f"runs/{run}") for address, method in admin_rules(app) if method == "POST"
     ]
-    assert len(actions) == 7
+    assert len(actions) == 10
 
     for address in actions:
         for data in ({}, {"csrf": ""}, {"csrf": "é"}, {"csrf": own[:-1]}, {"csrf": foreign}):
