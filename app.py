@@ -1,5 +1,6 @@
-"""WSGI entry point: settings → platform → Flask. Nothing else."""
+"""WSGI entry point: settings → platform → Flask. It reads and never harvests: `carrefour worker` does, beside it."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -7,4 +8,10 @@ from federation.platform import open_platform
 from federation.settings import load_settings
 from federation.web import create_app
 
-app = create_app(open_platform(load_settings(Path(os.environ.get("CARREFOUR_INSTANCE", ".")))))
+platform = open_platform(load_settings(Path(os.environ.get("CARREFOUR_INSTANCE", "."))))
+app = create_app(platform)
+if not platform.has_worker():
+    logging.getLogger("carrefour").warning(
+        "Personne ne moissonne cette instance pour le moment : lancez `carrefour worker` à côté de ces processus. "
+        "Nobody harvests this instance at present: run `carrefour worker` beside these processes."
+    )
