@@ -101,6 +101,18 @@ def test_a_french_table_is_mapped_by_its_titles_and_values() -> None:
     assert lines_of(found) < 40
 
 
+def test_coordinates_called_x_and_y_are_told_by_their_values() -> None:
+    """Some maps write the latitude first and call it X: no point of France lies at 0 north, 44 east."""
+    rows = [
+        {"Nom": f"Lieu {n}", "Coord. X": f"44.8{n}", "Coord. Y": f"-0.5{n}", "id": n, "Commune": "Bordeaux"}
+        for n in range(1, 30)
+    ]
+
+    fields = suggested(as_json(rows)).source.fields
+
+    assert (fields["location.latitude"], fields["location.longitude"]) == (("Coord. X",), ("Coord. Y",))
+
+
 def test_english_keys_of_nested_json_are_mapped_and_the_list_is_found() -> None:
     """``at`` leads to the longest list, paths to what lies inside."""
     rows = [

@@ -35,6 +35,7 @@ class Matches:
 def match(columns: list[Column], rows: int, vocabulary: Vocabulary) -> Matches:
     """Compare the columns of ``rows`` rows with our terms."""
     fields = _assigned(columns, _titles(vocabulary))
+    _turned(fields)
     _by_values(columns, fields)
     page = _page(columns, rows)
     if page is not None and fields.get("url") is page:
@@ -101,6 +102,23 @@ def _assigned(columns: list[Column], titles: Mapping[str, list[str]]) -> dict[st
             fields[term] = columns[position]
             used.add(position)
     return {term: fields[term] for term in TERMS if term in fields}
+
+
+def _turned(fields: dict[str, Column]) -> None:
+    """Exchange latitude and longitude where all values say so: mainland France lies nowhere near the Indian Ocean.
+
+    Some maps call the first of two coordinates X, whichever it is.
+    """
+    first, second = fields.get("location.latitude"), fields.get("location.longitude")
+    if first is not None and second is not None and _within(first, -6, 10) and _within(second, 41, 52):
+        fields["location.latitude"], fields["location.longitude"] = second, first
+
+
+def _within(column: Column, low: float, high: float) -> bool:
+    try:
+        return all(low <= float(value.replace(",", ".")) <= high for value in column.values)
+    except ValueError:
+        return False
 
 
 def _by_values(columns: list[Column], fields: dict[str, Column]) -> None:
