@@ -181,11 +181,13 @@ def _print_preview(shell: Shell, plan: Preview, sample: bool, as_json: bool) -> 
 
 @click.command("check")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--source", help="Id or file of the source whose mapping to use; needed for CSV, XLSX and plain JSON.")
+@click.option("--source", help="Id or file of the source whose mapping to use. Default: a guess.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def check_command(shell: Shell, file: Path, source: str | None, as_json: bool) -> int:
-    """Validate FILE: a feed (JSON-LD, JSON, CSV, GeoJSON, XLSX), or record graphs in Turtle, N-Triples, N-Quads, TriG.
+    """Validate FILE: a feed (any format that sources have), or record graphs in Turtle, N-Triples, N-Quads, TriG.
+
+    Without --source, JSON-LD explains itself; of other feeds the mapping is guessed as by `carrefour source suggest`.
 
     Works without an instance. Nothing is written. Exit code 1 if anything would be refused.
     """

@@ -12,7 +12,7 @@ from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
 MAX_VALUES = 6  # different values of one rule and field that are named
-CAUSES = {"column-missing"}  # told before all else: many other findings follow from them
+CAUSES = {"column-missing", "mapping-guessed"}  # told before all else: many other findings follow from them
 WORDS = {"unknown-word", "unknown-word-dropped"}  # each value has its own nearest concept, or none
 SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 

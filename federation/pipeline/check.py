@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from federation.model import Counts, Finding, Severity, Tier, Triple, to_lines
 from federation.pipeline.preview import Progress, preview
 from federation.pipeline.readers import detect
 from federation.pipeline.sources import Source, parse_source
+from federation.pipeline.suggest import Answer, suggest
 from federation.pipeline.validate import compile_shapes, tier, to_findings
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
@@ -34,38 +36,73 @@ UNKNOWN_LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
 def check(
     path: Path, source: Source | None, settings: Settings, vocabulary: Vocabulary, now: datetime, progress: Progress
 ) -> tuple[tuple[Finding, ...], Counts]:
-    """Say what would be refused in a file, and count its records. Without ``source`` the file must explain itself.
+    """Say what would be refused in a file, and count its records. Without ``source`` its words are taken as they
+    explain themselves (JSON-LD), or as `carrefour source suggest` would.
 
     Raises ConfigError (no mapping can be guessed: name a source), PartnerError (unreadable as a whole).
     """
     if path.suffix in RDF_FORMATS:
         return _check_graphs(path, vocabulary)
-    chosen = source or _guessed(path, vocabulary)
+    chosen, remarks = (source, ()) if source else _guessed(path, settings, vocabulary)
     here = replace(chosen, url=str(path.resolve()))
     report = preview(here, settings, vocabulary, now, progress).report
-    return report.findings, report.counts
+    return (*remarks, *report.findings), report.counts
 
 
-def _guessed(path: Path, vocabulary: Vocabulary) -> Source:
-    """A source for a file that says itself what its words mean: JSON-LD."""
+def _guessed(path: Path, settings: Settings, vocabulary: Vocabulary) -> tuple[Source, tuple[Finding, ...]]:
+    """A source for a file that says itself what its words mean (JSON-LD), else one that is suggested, with a remark."""
     with path.open("rb") as file:
         head = file.read(1_000_000)
     found = detect(head, None, path.name)
     if found != "json-ld":
-        en = "the format is not recognised" if found is None else f"this is {found}"
-        fr = "le format n'est pas reconnu" if found is None else f"c'est du {found}"
-        raise ConfigError(
-            f"{path}: {en}; only JSON-LD says itself what its words mean. Name the source whose mapping to use: "
-            "`carrefour check FILE --source ID` (or a .toml file).",
-            f"{path} : {fr} ; seul JSON-LD dit lui-même ce que ses mots veulent dire. Nommez la source dont prendre "
-            "la correspondance : `carrefour check FICHIER --source ID` (ou un fichier .toml).",
-        )
+        return _suggested(path, settings, vocabulary)
     profile = "carrefour" if OUR_CONTEXT in head else "schema.org"
     text = (
         f'[source]\nid = "check"\npartner = "check"\nname = "{path.name}"\nformat = "json-ld"\n'
         f'profile = "{profile}"\nlicence = "{UNKNOWN_LICENCE}"\nurl = "feed.jsonld"\n'
     )
-    return parse_source(text, path.name, vocabulary)
+    return parse_source(text, path.name, vocabulary), ()
+
+
+def _suggested(path: Path, settings: Settings, vocabulary: Vocabulary) -> tuple[Source, tuple[Finding, ...]]:
+    """The source that `carrefour source suggest` proposes for a file, with a remark that says so.
+
+    Raises PartnerError (no reader takes it, or it is too large), ConfigError (a page without records to read).
+    """
+    if path.stat().st_size > settings.fetch_bytes:
+        most = settings.fetch_bytes // 2**20
+        raise PartnerError(
+            f"{path}: larger than {most} MiB. Check an extract, or name its source: --source ID.",
+            f"{path} : plus de {most} Mio. Vérifiez un extrait, ou nommez sa source : --source ID.",
+        )
+    found = suggest(Answer(path.read_bytes(), str(path)), vocabulary)
+    if found.elsewhere or (found.source.format == "html" and found.source.profile is None):
+        raise ConfigError(
+            f"{path}: this is a web page without records that a machine can read. Look for the export (CSV, JSON, "
+            "GeoJSON, RSS), or name the source whose mapping to use: `carrefour check FILE --source ID`.",
+            f"{path} : c'est une page web, sans fiches qu'une machine puisse lire. Cherchez l'export (CSV, JSON, "
+            "GeoJSON, RSS), ou nommez la source à suivre : `carrefour check FICHIER --source ID`.",
+        )
+    return replace(found.source, licence=found.source.licence or UNKNOWN_LICENCE), (_by_guess(found.text, path),)
+
+
+def _by_guess(text: str, path: Path) -> Finding:
+    """Which column was taken for which of our words, and how to take it otherwise."""
+    fields = tomllib.loads(text).get("fields", {})
+    pairs = ", ".join(f"{term} = {_plainly(column)}" for term, column in fields.items())
+    message = {
+        "fr": f"La correspondance est devinée ({pairs or 'aucune colonne reconnue'}). Pour la voir et la corriger : "
+        f"`carrefour source suggest {path.name} > sources/ID.toml`, puis `carrefour check {path.name} --source ID`.",
+        "en": f"The mapping is a guess ({pairs or 'no column recognised'}). To see and correct it: "
+        f"`carrefour source suggest {path.name} > sources/ID.toml`, then `carrefour check {path.name} --source ID`.",
+    }
+    return Finding("mapping-guessed", Severity.INFO, message, where=path.name)
+
+
+def _plainly(column: object) -> str:
+    if isinstance(column, dict):
+        return ", ".join(f"{key}: {_plainly(value)}" for key, value in column.items())
+    return " | ".join(map(str, column)) if isinstance(column, list) else str(column)
 
 
 def _check_graphs(path: Path, vocabulary: Vocabulary) -> tuple[tuple[Finding, ...], Counts]:

@@ -292,12 +292,27 @@ def test_check_names_what_is_wrong_in_a_graph(demo: Path, tmp_path: Path) -> Non
     assert "Bloquant" in shape.said
 
 
-def test_check_asks_for_a_source_where_words_do_not_explain_themselves(demo: Path, tmp_path: Path) -> None:
-    """A bare CSV: what is missing and how to give it."""
+def test_check_guesses_a_mapping_where_words_do_not_explain_themselves(demo: Path, tmp_path: Path) -> None:
+    """A bare CSV: its rows are counted, the columns taken are named, and how to correct them."""
     result = carrefour(tmp_path, "check", str(demo / "feeds" / "departements-solidaires.csv"))
 
-    assert result.code == 2
-    assert "--source" in result.err
+    assert result.code in {0, 1}, result.said
+    assert "carrefour source suggest departements-solidaires.csv" in result.said
+    assert "name = " in result.said
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_check_says_what_to_do_with_what_is_no_feed(tmp_path: Path) -> None:
+    """A page of a web site, or bytes that nobody can read: no traceback, a way out in the user's words."""
+    page, noise = tmp_path / "page.html", tmp_path / "photo.bin"
+    page.write_text("<!DOCTYPE html><html><title>Accueil</title><body><p>Bonjour</p></body></html>", "utf-8")
+    noise.write_bytes(bytes(range(256)) * 20)
+
+    told, lost = carrefour(tmp_path, "check", str(page)), carrefour(tmp_path, "check", str(noise))
+
+    assert (told.code, "--source" in told.err) == (2, True)
+    assert lost.code in {2, 4}
+    assert "Traceback" not in told.said + lost.said
 
 
 @pytest.mark.parametrize("source", ["departements-solidaires", "huit-exemples", "accompagnateurs"])
