@@ -195,11 +195,19 @@ class Instance:
         return graphs + "\n" + _lasting("\n".join(projects))
 
     def everything(self) -> str:
-        """A hash of every file of the instance: whether anything at all was written."""
-        seen = hashlib.sha256()
+        """A hash of all that the instance keeps: whether anything at all was written.
+
+        Of the store, what it holds and how often it was published: its files it also rearranges by itself.
+        """
+        seen, store = hashlib.sha256(), self.settings.data_dir / "store"
         for path in sorted(self.settings.data_dir.rglob("*")):
-            if path.is_file() and not path.name.endswith(("-shm", "-wal")):
-                seen.update(os.fsencode(path) + path.read_bytes())
+            seen.update(os.fsencode(path) if path.is_dir() or store not in path.parents else b"")
+            if path.is_file() and store not in path.parents and not path.name.endswith(("-shm", "-wal")):
+                seen.update(path.read_bytes())
+        reader = self.store.reader()
+        for name in [None, *sorted(self.graphs())]:
+            seen.update(to_lines(reader.graph(name)).encode())
+        seen.update(str(reader.seq).encode())
         return seen.hexdigest()
 
     def told(self) -> int:
