@@ -11,7 +11,4 @@ from federation.web import create_app
 platform = open_platform(load_settings(Path(os.environ.get("CARREFOUR_INSTANCE", "."))))
 app = create_app(platform)
 if not platform.has_worker():
-    logging.getLogger("carrefour").warning(
-        "Personne ne moissonne cette instance pour le moment : lancez `carrefour worker` à côté de ces processus. "
-        "Nobody harvests this instance at present: run `carrefour worker` beside these processes."
-    )
+    logging.getLogger("carrefour").warning("Nobody harvests here: run `carrefour worker` too / à lancer aussi.")

@@ -6,9 +6,7 @@ be the only place where something is known.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import shutil
 import threading
 from collections import OrderedDict
@@ -21,15 +19,12 @@ import tantivy
 from tantivy import Occur, Query
 
 from federation.engines import Document, SearchPage, SearchRequest
-from federation.engines.search_failures import busy, foreign, unusable
+from federation.engines.search_failures import busy, unusable
 from federation.engines.search_order import counted_for, draw, interleave
+from federation.engines.search_state import problem, read_state, stamp, write_state
 from federation.engines.search_text import FACETS, Analysis, Clause, exact_analyzer, stemmed_analyzer
 from federation.vocabulary.composing import composed
 
-LAYOUT = 2
-"""Version of the schema below and of the analysis; a folder with another one is rebuilt."""
-
-STATE = "carrefour.json"  # {"layout": …, "seq": …}, written after each commit
 HEAP = 64_000_000  # bytes of the writer's buffer; below 15 MB per thread Tantivy refuses
 MAX_BUCKETS = 50_000  # values of one facet; territories are the largest (35,000 communes)
 SPARE_HITS = 64  # hits read beyond the page, so that equal scores can be ordered by the daily draw
@@ -93,16 +88,16 @@ class TantivySearch:
     # -- opening ------------------------------------------------------------------------------------------------
 
     def _opened(self) -> tantivy.Index:
-        problem = _problem(self._folder)
-        if problem is None:
+        trouble = problem(self._folder)
+        if trouble is None:
             try:
                 return self._proved(self._registered(tantivy.Index.open(str(self._folder))))
             except (ValueError, OSError) as error:
-                problem = str(error)
+                trouble = str(error)
             except BaseException as error:  # noqa: BLE001 - a Rust panic is one; the rest is raised again
-                problem = _panic(error)
-        if problem:
-            _log.warning("The search index in %s cannot be used (%s): it is rebuilt.", self._folder, problem)
+                trouble = _panic(error)
+        if trouble:
+            _log.warning("The search index in %s cannot be used (%s): it is rebuilt.", self._folder, trouble)
             _discard(self._folder)
         return self._created()
 
@@ -110,7 +105,7 @@ class TantivySearch:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             index = self._registered(tantivy.Index(self._schema, path=str(self._folder), reuse=False))
-            _write_state(self._folder, 0)
+            write_state(self._folder, 0)
         except (ValueError, OSError) as error:
             raise unusable(self._folder, "created", error) from error
         return index
@@ -145,7 +140,7 @@ class TantivySearch:
                 for gone in removed:
                     writer.delete_documents_by_term("id", gone)
                 writer.commit()
-                _write_state(self._folder, seq)
+                write_state(self._folder, seq)
             except (ValueError, OSError) as error:
                 self._writer = None
                 raise unusable(self._folder, "written", error) from error
@@ -156,29 +151,29 @@ class TantivySearch:
         Raises DataFolderBusy, EngineUnavailable as update does; then the index is as it was.
         """
         with self._lock:
-            writer = self._writing()
+            writer, self._writer = self._writing(), None  # what fails half-way is never committed
             try:
                 writer.delete_all_documents()
                 for document in documents:
                     writer.add_document(self._native(document))
                 writer.commit()
-                _write_state(self._folder, seq)
+                write_state(self._folder, seq)
                 self._view = None  # it keeps the files that it reads
                 self._index.reload()
                 writer.garbage_collect_files()
             except (ValueError, OSError) as error:
-                self._writer = None
                 raise unusable(self._folder, "written", error) from error
+            self._writer = writer
 
     def clear(self) -> None:
         """Forget everything; the state reached is 0 again."""
         with self._lock:
             writer = self._writing()
             try:
-                _write_state(self._folder, 0)
+                write_state(self._folder, 0)
                 writer.delete_all_documents()
                 writer.commit()
-                _write_state(self._folder, 0)
+                write_state(self._folder, 0)
             except (ValueError, OSError) as error:
                 raise unusable(self._folder, "written", error) from error
 
@@ -219,7 +214,7 @@ class TantivySearch:
     @property
     def seq(self) -> int:
         """The change up to which the index is complete, whoever wrote it."""
-        return _read_state(self._folder)
+        return read_state(self._folder)
 
     def search(self, request: SearchRequest) -> SearchPage:
         """Find, order, cut one page, count facets. Raises EngineUnavailable if the files cannot be read."""
@@ -238,18 +233,18 @@ class TantivySearch:
             raise unusable(self._folder, "read", error) from error
 
     def _current(self) -> _View:
-        stamp = _stamp(self._folder)
+        now = stamp(self._folder)
         view = self._view
-        if view is not None and view.stamp == stamp:
+        if view is not None and view.stamp == now:
             return view
         with self._lock:
             view = self._view
-            if view is not None and view.stamp == stamp:
+            if view is not None and view.stamp == now:
                 return view
             self._index.reload()
             searcher = self._index.searcher()
             known = self._known(searcher, view.known if view is not None else {})
-            self._view = _View(stamp, self.seq, searcher, known, OrderedDict())
+            self._view = _View(now, self.seq, searcher, known, OrderedDict())
             return self._view
 
     @staticmethod
@@ -360,23 +355,6 @@ def _mark(document: Document) -> int:
     )  # Tantivy's Python door refuses numbers above 2^63
 
 
-def _problem(folder: Path) -> str | None:
-    """Why the folder cannot be opened as it is: None (it looks right), "" (nothing there), or a reason."""
-    try:
-        names = {item.name for item in folder.iterdir()} if folder.exists() else set()
-    except OSError as error:
-        raise unusable(folder, "opened", error) from error
-    if not names:
-        return ""
-    if not names & {"meta.json", STATE, ".tantivy-meta.lock"}:
-        raise foreign(folder)
-    try:
-        layout = json.loads((folder / STATE).read_text("utf-8"))["layout"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{STATE} is missing or damaged"
-    return None if layout == LAYOUT else f"its layout is {layout}, this version reads {LAYOUT}"
-
-
 def _panic(error: BaseException) -> str:
     """The text of a Rust panic (a BaseException of pyo3); anything else goes on its way."""
     if type(error).__name__ != "PanicException":
@@ -389,25 +367,3 @@ def _discard(folder: Path) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         raise unusable(folder, "removed", error) from error
-
-
-def _write_state(folder: Path, seq: int) -> None:
-    """Replace the state file in one step; a crash before it leaves an older seq, and the log is applied again."""
-    temporary = folder / f"{STATE}.new"
-    temporary.write_text(json.dumps({"layout": LAYOUT, "seq": seq}), "utf-8")
-    os.replace(temporary, folder / STATE)
-
-
-def _read_state(folder: Path) -> int:
-    try:
-        return int(json.loads((folder / STATE).read_text("utf-8"))["seq"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def _stamp(folder: Path) -> tuple[int, int]:
-    try:
-        found = os.stat(folder / STATE)
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_ino)

@@ -112,7 +112,7 @@ def test_two_web_processes_follow_one_worker(tmp_path: Path) -> None:
         for web in (one, two):
             wait_until(lambda web=web: web.get("/") == 200, "a page")
             assert web.get("/records/jardins/1") == 404
-            assert "lancez `carrefour worker`" in web.said
+            assert "run `carrefour worker`" in web.said
 
         first = worker(folder)
         with ended(first):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from federation.engines import Document, SearchRequest
-from federation.engines.search_tantivy import LAYOUT, STATE, TantivySearch
+from federation.engines.search_state import LAYOUT, STATE
+from federation.engines.search_tantivy import TantivySearch
 from federation.errors import DataFolderBusy, EngineUnavailable
 
 ONE = Document(id="http://c.example/id/projet/a", title="Jardin", text="", partners=("avise",))
