@@ -213,17 +213,17 @@ def _unescape(escape: re.Match[str]) -> str:
     return _PLAIN[letter] if letter else escape[0]
 
 
-def unavailable(folder: Path, error: OSError) -> EngineUnavailable:
+def unavailable(folder: Path, error: OSError | RuntimeError) -> EngineUnavailable:
     """Say what an operator can do about a failing store in ``folder``."""
-    text = str(error)
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in text or "too large" in text:
+    text, number = str(error), getattr(error, "errno", None)
+    if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in text or "too large" in text:
         return EngineUnavailable(
             f"The disk of {folder} is full: nothing more can be written. Free some space and start again;"
             " what was being written is finished at the next start.",
             f"Le disque de {folder} est plein : rien ne peut plus être écrit. Faites de la place et recommencez ;"
             " ce qui était en cours d'écriture est terminé au prochain démarrage.",
         )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS} or "Permission denied" in text or "Read-only" in text:
+    if number in {errno.EACCES, errno.EPERM, errno.EROFS} or "Permission denied" in text or "Read-only" in text:
         return EngineUnavailable(
             f"The data folder {folder} cannot be written to: give this user the right to write there.",
             f"Impossible d'écrire dans le dossier de données {folder} : donnez à cet utilisateur le droit d'y écrire.",

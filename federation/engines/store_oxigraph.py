@@ -30,6 +30,9 @@ _SUSPECT = (".#", ". #", ".\t", ".  ", "\r")
 
 _Graph = ox.NamedNode | ox.DefaultGraph
 
+_FAILURES = (OSError, RuntimeError)
+"""What the engine raises of its files; of one that has gone from under it, the latter (measured)."""
+
 
 def open_store(folder: Path) -> OxigraphStore:
     """Open the store in ``folder`` for writing, creating it if needed; finish a swap that a crash cut short.
@@ -93,7 +96,7 @@ class _Writable:
             store.flush()
         except SyntaxError as error:
             raise ValueError(f"A graph to write is not canonical N-Triples: {error}") from error
-        except OSError as error:
+        except _FAILURES as error:
             raise unavailable(self._path, error) from error
 
     def reader(self) -> GraphReader:
@@ -142,7 +145,7 @@ class OxigraphStore(_Writable):
         """
         try:
             self._publish(seq)
-        except OSError as error:
+        except _FAILURES as error:
             raise unavailable(self._folder, error) from error
 
     def _publish(self, seq: int) -> None:
@@ -162,7 +165,7 @@ class OxigraphStore(_Writable):
         """
         try:
             drop_others(self._checkpoints, seconds)
-        except OSError as error:
+        except _FAILURES as error:
             raise unavailable(self._folder, error) from error
 
     @contextlib.contextmanager
@@ -175,7 +178,7 @@ class OxigraphStore(_Writable):
         shutil.rmtree(aside, ignore_errors=True)
         try:
             filled = _Aside(aside)
-        except OSError as error:
+        except _FAILURES as error:
             raise unavailable(self._folder, error) from error
         filled.publish(self._seq)
         try:
@@ -194,7 +197,7 @@ class OxigraphStore(_Writable):
             _finish_swap(self._folder)
             self._store = ox.Store(str(self._path))
             self._publish(seq)
-        except OSError as error:
+        except _FAILURES as error:
             raise unavailable(self._folder, error) from error
 
     def close(self) -> None:

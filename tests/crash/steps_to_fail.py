@@ -7,6 +7,7 @@ EngineUnavailable that it cannot go on ends with 7.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -55,7 +56,8 @@ def lose_the_disk(here: Instance) -> None:
 def may_only_read(here: Instance) -> None:
     """The folder of the store takes no new file from this process any more."""
     for path in (here.settings.data_dir / "store").rglob("*"):
-        path.chmod(0o555 if path.is_dir() else 0o444)
+        with contextlib.suppress(FileNotFoundError):  # the engine tidies up beside us
+            path.chmod(0o555 if path.is_dir() else 0o444)
     if os.getuid() == 0:
         os.setuid(NOBODY)
 
