@@ -132,7 +132,7 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
         elsewhere=ledger.records.keys_elsewhere(partner, source.id),
         forgetful=ledger.erasures.of_partner(partner),
         is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
-        live=max(_highest_live(source.id, ledger, now), ledger.records.present(source.id)),
+        live=_highest_live(source.id, ledger, now),
         gone=ledger.records.withdrawn_since(source.id, to_text(settled), Reason.ABSENT.value),
         ceilings=ledger.approvals.ceilings(source.id, now),
         confirmed=confirmed,
@@ -141,10 +141,16 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
 
 
 def _highest_live(source: str, ledger: Ledger, now: datetime) -> int:
-    """How many records there were lately: since a person agreed to fewer, or had a run undone."""
+    """How many records there are, or were lately: since a person agreed to fewer, or had a run undone.
+
+    0 until a harvest has gone to its end: what one has brought that was cut short is no measure for the rest of it.
+    """
+    if ledger.runs.last(source, (*_WHOLE_RUNS, RunState.HELD)) is None:
+        return 0
     since = max(now - REMEMBERED, ledger.runs.last_undo(source) or now - REMEMBERED)
     given, until = ledger.approvals.fewer(source) or (since, since)
-    return ledger.runs.highest_live(source, max(since, given), max(since, until))
+    highest = ledger.runs.highest_live(source, max(since, given), max(since, until))
+    return max(highest, ledger.records.present(source))
 
 
 def _harvest(run: _Run, asked: Asked) -> RunReport:
@@ -289,8 +295,8 @@ def _frame(run: _Run) -> Frame:
 def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
     """Plan over a delivery, and apply the plan; if reading breaks off, what was read may still update.
 
-    The plan waits on disk until the guard has judged the whole of it. Where nothing is live the guard has nothing to
-    guard: then records are applied as they come, while later ones are still being mapped.
+    The plan waits on disk until the guard has judged the whole of it. A first harvest has nothing to lose: its records
+    are applied as they come, while later ones are still being mapped.
     """
     ledger = run.shop.ledger
     ledger.runs.note(run.report.run, input_sha256=run.report.input_sha256)

@@ -176,6 +176,24 @@ def test_told_to_stop_a_run_stops_between_two_records_and_is_taken_up(here: Inst
     assert len(here.online()) == 13
 
 
+@pytest.mark.fault(37)
+def test_a_first_harvest_cut_short_goes_on_as_a_first_harvest(here: Instance, small_batches: None) -> None:
+    """What it had brought is no measure of growth: the rest, forty times as much, waits for nobody."""
+    stop = threading.Event()
+    between_batches(here, 1, stop.set)
+    here.shop = replace(here.shop, stop=stop.is_set)
+    feed = rows(120)
+
+    cut = here.night(feed)
+
+    assert cut.state is RunState.ABANDONED
+    assert len(here.online()) == FEW
+    here.close()
+    here.open()
+    rest = here.night(feed)
+    assert (rest.state, rest.counts.new, rest.counts.unchanged) == (RunState.SUCCEEDED, 120 - FEW, FEW)
+
+
 def holding(folder: Path, words: Sequence[str]) -> dict[str, list[str]]:
     """The files that hold any of these words, plain or compressed."""
     found: dict[str, list[str]] = {}
