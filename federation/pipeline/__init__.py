@@ -169,7 +169,8 @@ def _harvest(run: _Run, asked: Asked) -> RunReport:
     run.report = replace(run.report, input_sha256=_read_of(delivery, same))
     known = known_of(source, shop.ledger, shop.merger.graphs, run.report.started, asked.confirmed)
     if same is not None:
-        report = _apply(run, prepare_unchanged(same.counts, known, _frame(run)), known, ())
+        news_only = not same.counts.read and _asked_for_news(source, same, shop.ledger)
+        report = _apply(run, prepare_unchanged(same.counts, known, _frame(run), news_only), known, ())
     else:
         keep(delivery, source, shop.ledger, shop.clock())
         report = _take(run, delivery, known)
@@ -182,6 +183,14 @@ def _harvest(run: _Run, asked: Asked) -> RunReport:
 def _read_of(delivery: Delivery, same: RunReport | None) -> str | None:
     """The hash of what a run reads: of the visit, or what the last run read if the server says that it is the same."""
     return same.input_sha256 if same is not None and not delivery.pages else delivery.sha256
+
+
+def _asked_for_news(source: Source, run: RunReport, ledger: Ledger) -> bool:
+    """Whether the visit of a run asked only for what is new, so that no row is no empty list."""
+    try:
+        return kept(run.input_sha256 or "", source, ledger).conditional
+    except LookupError:  # its bytes are not kept any more
+        return False
 
 
 def visit_source(source: Source, shop: Workshop) -> Delivery:

@@ -169,12 +169,14 @@ def failure(error: CarrefourError, source: Source) -> Finding:
     return Finding(getattr(error, "rule", "feed-unreadable"), Severity.VIOLATION, error.text, where=source.id)
 
 
-def prepare_unchanged(counts: Counts, known: Known, frame: Frame) -> Plan:
-    """Plan a run over a feed that says what it said: what was missing is missing once more."""
+def prepare_unchanged(counts: Counts, known: Known, frame: Frame, news_only: bool = False) -> Plan:
+    """Plan a run over a feed that says what it said: what was missing is missing once more.
+
+    ``counts``: of the run that took in what it says; ``news_only``: that run had asked for what is new, and none came.
+    """
     missing = [key for key, state in known.states.items() if state.state == RecordStatus.MISSING]
     misses = tuple(count(sorted(missing), known.states, frame.now, frame.grace, known.confirmed))
-    # the visit whose account this is may have asked for news only, and there were none: that is no empty list
-    read = max(counts.read, 1)
+    read = max(counts.read, 1) if news_only else counts.read  # no news is no empty list
     figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=len(misses) + len(known.gone))
     holds = judge(figures, frame.thresholds, known.ceilings)
     due = 0 if Part.WITHDRAWALS in withheld(holds) else sum(miss.due for miss in misses)
