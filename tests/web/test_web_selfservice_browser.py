@@ -85,7 +85,7 @@ def test_a_network_tries_its_feed_and_asks_to_join(
 ) -> None:
     """Contribute → try a file → cards, findings, source file → the form, which names what is missing → a reference."""
     visit.goto(address + "/contribuer")
-    visit.get_by_role("link", name="Essayez votre flux").click()
+    visit.locator("#contenu").get_by_role("link", name="Essayez votre flux").click()
     visit.get_by_label("Un fichier").set_input_files(feed)
     visit.get_by_role("button", name="Essayer").click()
 
@@ -95,7 +95,7 @@ def test_a_network_tries_its_feed_and_asks_to_join(
     expect(visit.get_by_text("Sans nom, la fiche n'entre pas")).to_be_visible()
     expect(visit.get_by_label("Fichier de source (TOML)")).to_have_value(re.compile(r"\[source\]"))
 
-    visit.get_by_role("link", name="Demander à rejoindre le carrefour").click()
+    visit.locator("#contenu").get_by_role("link", name="Demander à rejoindre le carrefour").click()
     expect(visit.get_by_label("Adresse du flux, ou lien de votre essai")).to_have_value(re.compile("/essayer/"))
     visit.get_by_label("Nom du réseau").fill("Réseau des jardins")
     visit.get_by_label("Site").fill("https://jardins.example/")
