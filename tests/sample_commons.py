@@ -18,6 +18,7 @@ from federation.catalogue.search import document
 from federation.catalogue.words import Words
 from federation.engines import QueryAnswer, QueryLimits
 from federation.engines.search_memory import MemorySearch
+from federation.ledger.candidacies import Candidacy, CandidacyState
 from federation.ledger.qualities import QualityRow
 from federation.model import Counts, Finding, Openness, RunReport, RunState, Triple, to_lines
 from federation.pipeline.joining import JoinRequest
@@ -285,6 +286,9 @@ class ClosedDesk:
 
     def submit(self, asked: JoinRequest, client: str) -> str:
         raise AssertionError(asked)
+
+    def all(self, state: CandidacyState | None = None) -> list[Candidacy]:
+        return []
 
 
 @dataclass

@@ -14,6 +14,9 @@ from typing import Protocol
 from federation.model import Finding, Openness, Text
 
 _ABOUT_IDS = frozenset({"id-duplicate", "key-repeated", "key-owned-elsewhere", "row-repeated", "more-findings"})
+_ABOUT_FORM = frozenset(
+    {"cell-count", "charset-guessed", "double-encoding", "replacement-character"}
+)  # the message counts cells, lines and bytes, and quotes nothing
 _NOT_SHOWN: Text = {
     "fr": "une valeur ne convient pas. Ce champ n'est pas public : elle n'est pas montrée ici.",
     "en": "a value is not right. This field is not public, so the value is not shown here.",
@@ -94,8 +97,8 @@ OPERATOR = Disclosure(all=True)
 
 
 def _is_neutral(finding: Finding) -> bool:
-    """Whether the message comes from a shape: those speak of the field, never of the value."""
-    return finding.rule.startswith("shape:")
+    """Whether the message speaks of the field (a shape's) or of the form of the file, and never quotes the value."""
+    return finding.rule.startswith("shape:") or finding.rule in _ABOUT_FORM
 
 
 def _without_paths(finding: Finding) -> Text:

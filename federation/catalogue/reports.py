@@ -211,9 +211,15 @@ def remedy(finding: Finding) -> Text:
             "fr": "Ajoutez une ligne à la table de correspondance de la source.",
             "en": "Add a line to the crosswalk of the source.",
         }
+    if finding.severity is Severity.WARNING and (finding.rule.startswith("shape:") or not (term or column)):
+        return _NOTHING_HELD
     return _MEANWHILE[finding.severity]
 
 
+_NOTHING_HELD: Text = {  # a shape leaves no value out, nor does a remark on the file as a whole
+    "fr": "Corrigez dans votre flux : aucune fiche n'est retenue pour cela.",
+    "en": "Correct it in your feed: no record is kept back for this.",
+}
 _MEANWHILE: Mapping[Severity, Text] = {
     Severity.VIOLATION: {
         "fr": "Corrigez ces lignes dans votre flux : d'ici là elles n'entrent pas, et la dernière bonne version d'une "

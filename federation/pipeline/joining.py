@@ -19,7 +19,7 @@ from federation.model import Text
 from federation.pipeline.proposal import source_text
 from federation.pipeline.sources import SourceShelf, parse_source
 from federation.pipeline.trial import TrialRefused, check_address
-from federation.pipeline.trial.visitor import visitor_source
+from federation.pipeline.trial.visitor import NOWHERE, visitor_source
 from federation.pipeline.visitors import Pace, Visitors
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary, fold
@@ -116,8 +116,8 @@ class JoiningDesk:
         otherwise.
 
         ``identity``: the id of the source, else made from the network's name. ``text``: a source file to use instead of
-        the proposed one. Raises ConfigError (decided already, no source file proposed, one of this id is there, a fault
-        in it).
+        the proposed one. Raises ConfigError (decided already, no source file proposed, or one for an uploaded file that
+        lies nowhere yet, one of this id is there, a fault in it).
         """
         request = self._open(reference)
         proposal = text or request.detail.get("toml")
@@ -131,7 +131,8 @@ class JoiningDesk:
         chosen = identity or _slug(request.name)
         written = source_text(proposal, request, chosen)
         if text is None:
-            visitor_source(written, self._vocabulary)
+            if visitor_source(written, self._vocabulary).url.startswith(f"{NOWHERE}/"):
+                raise _nowhere(reference, request)
         else:
             parse_source(written, f"{chosen}.toml", self._vocabulary, self._settings.sources_dir)
         path = self._settings.sources_dir / f"{chosen}.toml"
@@ -147,7 +148,10 @@ class JoiningDesk:
         """Decline a request with a reason. Raises ConfigError (no such request, decided already, no reason)."""
         self._open(reference)
         if not reason.strip():
-            raise ConfigError("A refusal needs a reason: --reason.", "Un refus a besoin d'une raison : --reason.")
+            raise ConfigError(
+                "A refusal needs a reason: the request keeps it.",
+                "Dites pourquoi : la demande garde la raison du refus.",
+            )
         if not self._ledger.candidacies.decide(reference, CandidacyState.REFUSED, by, reason.strip(), self._clock()):
             raise _decided(reference)
 
@@ -257,6 +261,17 @@ def _there(path: Path) -> ConfigError:
         f"A source `{path.stem}` is there already ({path.parent}); nothing was written. Choose another id: --id.",
         f"Il y a déjà une source « {path.stem} » ({path.parent}) ; rien n'a été écrit. Choisissez un autre "
         "identifiant : --id.",
+    )
+
+
+def _nowhere(reference: str, request: Candidacy) -> ConfigError:
+    return ConfigError(
+        f"The network tried an uploaded file ({request.detail.get('feed')}): where its feed lies is not known. Ask "
+        f"{request.contact}, write the address into the proposed file, and give that: `carrefour candidate approve "
+        f"{reference} --source FILE`.",
+        f"Le réseau a essayé un fichier téléversé ({request.detail.get('feed')}) : l'adresse de son flux n'est pas "
+        f"connue. Demandez-la à {request.contact}, écrivez-la dans le fichier proposé, et donnez-le : « carrefour "
+        f"candidate approve {reference} --source FICHIER ».",
     )
 
 

@@ -15,6 +15,7 @@ from werkzeug.exceptions import NotFound
 from federation.catalogue.disclosure import OPERATOR
 from federation.catalogue.records import titles
 from federation.catalogue.reports import report_of
+from federation.ledger.candidacies import CandidacyState
 from federation.ledger.operations import Refused, Withheld
 from federation.model import Rule, RunState
 from federation.web import admin_session, admin_words
@@ -81,7 +82,8 @@ def leave() -> Response:
 @blueprint.get("/admin", strict_slashes=False)
 def queue() -> Response:
     """What waits for a person, what is under way, what waits for whoever writes."""
-    return render("admin_queue.html", held=operations().held(), queue=operations().queue())
+    requests = site().platform.joining.all(CandidacyState.OPEN)
+    return render("admin_queue.html", held=operations().held(), requests=requests, queue=operations().queue())
 
 
 @blueprint.get("/admin/sources")

@@ -42,6 +42,12 @@ def source_label(state: str) -> str:
     )
 
 
+def note_words(note: str) -> str:
+    """Why a source stands as it does: a person's words, or the run that was undone."""
+    head, _, run = note.partition("undone: ")
+    return say("moisson annulée : %(run)s", run=run) if run and not head else note
+
+
 def schedule_label(schedule: str | None) -> str:
     """How often a source is harvested."""
     return {
@@ -92,6 +98,7 @@ FILTERS = (
     hold_words,
     kind_label,
     moment,
+    note_words,
     rule_label,
     schedule_label,
     severity_label,

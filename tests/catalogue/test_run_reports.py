@@ -306,3 +306,31 @@ def test_a_clean_run_conforms_and_a_long_report_says_its_length() -> None:
     assert "true" in {str(value) for value in clean.objects(None, SH.conforms)}
     assert len(list(long.objects(None, SH.result))) == MAX_RESULTS
     assert int(str(next(long.objects(None, count)))) == MAX_RESULTS + 5
+
+
+def test_what_keeps_no_value_out_does_not_say_that_one_is_missing() -> None:
+    """A value that cannot be read is left out; a text that is short, or a file in another charset, is published."""
+    text = {"fr": "Trop court.", "en": "Too short."}
+    findings = [
+        Finding("shape:description:minLength", Severity.WARNING, text, "ligne 1", "Texte", "description", "Bref."),
+        Finding("charset-guessed", Severity.WARNING, text, value="N°"),
+        Finding("date-unreadable", Severity.WARNING, text, "ligne 2", "Début", "startDate", "31/02/2016"),
+    ]
+
+    said = {cause.rule: cause.remedy["en"] for cause in make_report(a_run(), findings, OPERATOR).causes}
+
+    assert "without this value" in said.pop("date-unreadable")
+    assert all("no record is kept back" in remedy for remedy in said.values())
+
+
+def test_a_remark_on_the_form_of_a_file_is_public_without_what_it_quotes() -> None:
+    """Too many cells, or another charset: the message counts, so all may read it; the row it quotes stays closed."""
+    text = {"fr": "20 cellules au lieu de 19.", "en": "20 cells instead of 19."}
+    findings = [
+        Finding(rule, Severity.WARNING, text, "ligne 19", value="a@b.example")
+        for rule in ("cell-count", "charset-guessed")
+    ]
+
+    for finding in findings:
+        shown = Disclosure(levels={})(finding)
+        assert (shown.message, shown.value) == (text, None)

@@ -15,6 +15,7 @@ from federation.ledger import Ledger, open_ledger
 from federation.ledger.candidacies import CandidacyState
 from federation.pipeline.joining import CHARTER, JoiningDesk, JoinRefused, JoinRequest
 from federation.pipeline.sources import load_source
+from federation.pipeline.trial.visitor import NOWHERE
 from federation.pipeline.visitors import TooOften, Visitors
 from federation.settings import Settings
 from federation.vocabulary import load
@@ -246,6 +247,21 @@ def test_a_request_without_a_source_file_needs_one(desk: Desk) -> None:
 
     path = desk.approve(reference, "ana", "jardins", TOML + '[request]\ntoken = "env:JARDINS"\n')
     assert load_source(path, load()).request.params == {"token": "env:JARDINS"}
+
+
+def test_an_uploaded_file_needs_the_address_of_its_feed_before_it_is_accepted(desk: Desk) -> None:
+    """The address that stands for it in a trial is never written as a source; an operator's file with one is."""
+    toml = TOML.replace("https://jardins.example/jardins.csv", f"{NOWHERE}/jardins.csv")
+    reference = desk.submit(asked(desk, feed=tried(desk, url=None, name="jardins.csv", toml=toml)), CLIENT)
+
+    with pytest.raises(ConfigError, match=r"nous@jardins\.example") as refused:
+        desk.approve(reference, "ana")
+    assert "jardins.csv" in refused.value.text["fr"]
+    assert desk.find(reference).state is CandidacyState.OPEN
+    assert list(desk.folder.iterdir()) == []
+
+    path = desk.approve(reference, "ana", "jardins", TOML)
+    assert load_source(path, load()).url != f"{NOWHERE}/jardins.csv"
 
 
 def test_a_stranger_s_source_file_is_checked_again(desk: Desk) -> None:

@@ -20,6 +20,8 @@ from federation.pipeline.trial import TrialDesk, TrialRequest
 from federation.platform import Platform, open_platform
 from federation.settings import Settings
 from federation.web import create_app
+from federation.web.admin_words import note_words
+from federation.web.language import LANGUAGE_KEY
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>"
@@ -177,3 +179,24 @@ def test_every_page_leads_to_trying_and_joining(ana: FlaskClient, prefix: str, l
 
     assert f'href="{prefix}/essayer">{label}</a>' in foot
     assert f'href="{prefix}/rejoindre"' in foot
+
+
+def test_requests_that_wait_are_told_of_where_operators_begin(ana: FlaskClient, platform: Platform) -> None:
+    """The queue counts them and leads there; nothing to decide is said when nothing is left."""
+    reference = ask(platform)
+
+    assert "1 demande de rejoindre" in ana.get("/admin").text
+    page = ana.get("/en/admin").text
+    assert "1 request to join" in page
+    assert "Nothing to decide" not in page
+    ana.post(f"/admin/requests/{reference}/refuse", data={"csrf": secret(ana), "reason": "Hors sujet"})
+    assert "Nothing to decide" in ana.get("/en/admin").text
+
+
+def test_a_source_that_stands_still_since_an_undoing_says_so_in_words(ana: FlaskClient) -> None:
+    """The note of the ledger is put into the language of the page; a person's own words are left alone."""
+    with ana.application.test_request_context("/admin"):
+        assert note_words("undone: 01M7") == "moisson annulée\u00a0: 01M7"
+        assert note_words("vacances") == "vacances"
+    with ana.application.test_request_context("/admin", environ_base={LANGUAGE_KEY: "en"}):
+        assert note_words("undone: 01M7") == "run undone: 01M7"

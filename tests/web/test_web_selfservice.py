@@ -198,7 +198,8 @@ def test_a_page_with_a_record_for_machines_is_a_feed(client: FlaskClient) -> Non
         ("page.csv", PAGE, "C'est une page web"),
         ("coupe.rss", syndicated()[:-60], "coupé"),
         ("entites.rss", syndicated().replace(b"<rss", ENTITY + b"<rss", 1), "entité"),
-        ("vide.csv", b"", "aucun octet"),
+        ("vide.csv", b"", "rien à lire"),
+        ("blanc.csv", b" \n\n", "rien à lire"),
         ("image.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, ""),
     ],
 )  # fmt: skip

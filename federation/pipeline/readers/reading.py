@@ -130,8 +130,8 @@ def too_large(where: str, size: int, limit: int) -> Finding:
 
 def empty_body(proved: bool) -> Finding:
     """Remark on an empty answer. Raises UnreadableFeed if it is not even proved that the empty body is whole."""
-    fr = "La réponse est vide : aucun octet. Vérifiez l'export."
-    en = "The answer is empty: no byte at all. Check the export."
+    fr = "La réponse est vide : il n'y a rien à lire. Vérifiez l'export."
+    en = "The answer is empty: there is nothing to read. Check the export."
     if not proved:
         raise UnreadableFeed("empty-body", fr, en)
     return remark("empty-body", Severity.WARNING, fr, en)

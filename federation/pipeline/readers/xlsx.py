@@ -10,15 +10,24 @@ from typing import Any
 
 from lxml import etree
 
-from federation.model import Finding, RawRecord
+from federation.model import Finding, RawRecord, Severity
 from federation.pipeline.readers.csv_reader import titles
-from federation.pipeline.readers.reading import Reading, ReadOptions, UnreadableFeed, empty_body, too_large, too_many
+from federation.pipeline.readers.reading import (
+    Reading,
+    ReadOptions,
+    UnreadableFeed,
+    empty_body,
+    remark,
+    too_large,
+    too_many,
+)
 from federation.pipeline.readers.text import kind_of, not_what_was_promised
 from federation.pipeline.readers.workbook import CellFormat, Workbook, clear, local_name, rich_text
 
 _COLUMNS = 2_000
 """Columns that are read; the format allows 16 384, a formatted empty row may claim them all."""
 
+_NAMED_SHEETS = 5
 _PLAIN = CellFormat()
 
 
@@ -35,11 +44,17 @@ def read_xlsx(body: bytes, options: ReadOptions) -> Reading:
         raise (
             not_what_was_promised(kind, "XLSX")
             if kind
-            else UnreadableFeed("not-a-workbook", "Ce n'est pas un classeur XLSX.", "This is not an XLSX workbook.")
+            else UnreadableFeed(
+                "not-a-workbook",
+                "Ce n'est pas un classeur XLSX, malgré son nom. Si c'est un tableau CSV, donnez-lui un nom en .csv (et "
+                '`format = "csv"`) ; sinon, enregistrez-le depuis le tableur au format .xlsx.',
+                "This is not an XLSX workbook, whatever its name says. If it is a CSV table, give it a name in .csv "
+                '(and `format = "csv"`); else save it as .xlsx from the spreadsheet.',
+            )
         )
     workbook = Workbook(body)
     filled = _filled_rows(workbook, _sheet(workbook, options.sheet))
-    findings: list[Finding] = []
+    findings = _other_sheets(workbook) if options.sheet is None else []
     header = _header(filled, options.header, findings)
     return Reading("xlsx", _rows(filled, header, options), findings)
 
@@ -59,6 +74,24 @@ def _sheet(workbook: Workbook, wanted: str | None) -> str:
             f"The workbook has no sheet “{wanted}”. Sheets: {', '.join(workbook.sheets)}. Correct `sheet`.",
         )
     return part
+
+
+def _other_sheets(workbook: Workbook) -> list[Finding]:
+    """Say which sheet is read where nobody has named one and there are several."""
+    first, *others = workbook.sheets
+    if not others:
+        return []
+    named = [name[:80] for name in others[:_NAMED_SHEETS]] + ["…"] * (len(others) > _NAMED_SHEETS)
+    return [
+        remark(
+            "sheet-guessed",
+            Severity.INFO,
+            f"Le classeur a {len(workbook.sheets)} feuilles : la première, « {first[:80]} », est lue. Si vos fiches "
+            f"sont dans une autre ({', '.join(named)}), nommez-la par `sheet`.",
+            f"The workbook has {len(workbook.sheets)} sheets: the first, “{first[:80]}”, is read. If your records are "
+            f"in another one ({', '.join(named)}), name it by `sheet`.",
+        )
+    ]
 
 
 def _header(filled: Iterator[tuple[int, dict[int, Any]]], number: int, findings: list[Finding]) -> dict[int, str]:

@@ -184,3 +184,23 @@ def test_rows_are_limited() -> None:
     """Too many rows refuse the feed."""
     with pytest.raises(UnreadableFeed, match="more than 2 records"):
         reading(workbook(["a"], [1], [2], [3]), "xlsx", max_records=2)
+
+
+def test_of_several_sheets_the_one_that_is_read_is_named() -> None:
+    """Where nobody has said which: its name and the others'. A sheet that is asked for needs no remark."""
+    book = openpyxl.Workbook()
+    for place, title in enumerate(("Lisez-moi", "Projets")):
+        book.create_sheet(title, place).append(["nom"])
+    del book["Sheet"]
+    stream = io.BytesIO()
+    book.save(stream)
+
+    rows, _, guessed = reading(stream.getvalue(), "xlsx")
+    _, _, named = reading(stream.getvalue(), "xlsx", sheet="Projets")
+
+    assert rows == []
+    (said,) = guessed.findings
+    assert said.rule == "sheet-guessed"
+    assert "« Lisez-moi », est lue" in said.message["fr"]
+    assert "(Projets)" in said.message["fr"]
+    assert rules(named) == []
