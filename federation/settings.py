@@ -39,7 +39,7 @@ compares.
 
 A value comes, later ones winning, from the default, from `carrefour.toml` in the instance folder, and from the
 environment. Paths are relative to the instance folder. A name that is no setting is refused, with the nearest one; so
-is a value of another type. Settings are read once, when a command or the server starts.
+is a value that does not spell one of its type. Settings are read once, when a command or the server starts.
 
 | in `carrefour.toml` | type | default | environment | meaning |
 | --- | --- | --- | --- | --- |

@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from federation.cli.following import follow, progress_bar, quiet, worker_there
-from federation.cli.reports import count_line, finding_lines, finding_values, project_count, run_line, run_values
+from federation.cli.reports import (
+    count_line,
+    finding_lines,
+    finding_values,
+    held_lines,
+    project_count,
+    run_line,
+    run_values,
+)
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, DataFolderBusy
 from federation.model import RunReport, RunState, Severity, Text
@@ -119,7 +127,11 @@ def _load(shell: Shell, platform: Platform, names: Sequence[str]) -> tuple[list[
         except ConfigError as error:
             faults.append(error)
     if not names and not platform.source_ids():
-        raise ConfigError(f"There is no source file in {platform.settings.sources_dir}. See docs/sources.md.")
+        folder = platform.settings.sources_dir
+        raise ConfigError(
+            f"There is no source file in {folder}. See docs/sources.md.",
+            f"Il n'y a aucun fichier de source dans {folder}. Voir docs/sources.md.",
+        )
     if faults and not loaded:
         raise faults[0]
     for fault in faults:
@@ -153,7 +165,8 @@ def exit_code(reports: Sequence[RunReport]) -> int:
 def preview_command(shell: Shell, source: str, sample: bool, as_json: bool) -> int:
     """Take SOURCE (an id in sources/, or a source file) through all stages. Nothing is written.
 
-    Says what a harvest would add, change and reject, with all findings: +new ~changed =unchanged.
+    Says what a harvest would add, change and reject, and what would wait for a person, with all findings: +new
+    ~changed =unchanged. It reads the whole list, where a harvest may ask only for what is new.
     """
     platform = shell.platform()
     with progress_bar(source) as progress:
@@ -173,7 +186,7 @@ def _print_preview(shell: Shell, plan: Preview, sample: bool, as_json: bool) -> 
         "en": f"Dry run of {plan.report.source}: {count_line(counts, 'en')}. Nothing was written.",
     }
     click.echo(shell.say(text))
-    for line in finding_lines(plan.report.findings, shell.lang):
+    for line in (*held_lines(plan.report, shell.lang), *finding_lines(plan.report.findings, shell.lang)):
         click.echo(line)
     for record in plan.sample if sample else ():
         click.echo(f"\n# {record.iri}\n{record.content}", nl=False)

@@ -50,6 +50,12 @@ def _unexplained(report: RunReport) -> bool:
     return bool(refused) and not any(finding.severity is Severity.VIOLATION for finding in report.findings)
 
 
+def held_lines(report: RunReport, lang: str) -> list[str]:
+    """One line for each rule of the guard that fired: figure, limit, and what waits for a person."""
+    head = "  Retenu : " if lang == "fr" else "  Held: "
+    return [f"{head}{text[lang]}" for text in hold_words(report)]
+
+
 def account_line(report: RunReport, lang: str) -> str:
     """What a run did with rows, or with records if it read none; empty if there is nothing to tell."""
     counts, french = report.counts, lang == "fr"
@@ -72,12 +78,15 @@ def count_line(counts: Counts, lang: str) -> str:
     accepted = ("acceptées" if counts.accepted > 1 else "acceptée") if fr else "accepted"
     detail = f" ({tiers})" if counts.essential + counts.basic + counts.full else ""
     parts.append(f"{counts.accepted} {accepted}{detail}")
+    absent = ("absente{s} mais gardée{s} en ligne", "missing but kept online")
+    if counts.withdrawn:  # some of those that are absent may be among them
+        absent = ("absente{s}", "missing")
     optional = [
         (counts.held, "retenue{s} (la dernière bonne version reste)", "held (the last good version stays)"),
         (counts.rejected, "rejetée{s}", "rejected"),
         (counts.excluded, "écartée{s} par la source", "left out by the source"),
         (counts.merged, "ligne{s} jointe{s} à une autre", "joined to another row"),
-        (counts.missing, "absente{s} mais gardée{s} en ligne", "missing but kept online"),
+        (counts.missing, *absent),
         (counts.withdrawn, "retirée{s}", "withdrawn"),
     ]
     parts += [
@@ -148,9 +157,11 @@ def _places(group: Sequence[Finding]) -> str:
     seen = list(dict.fromkeys(item.where for item in group if item.where))
     if not seen:
         return ""
-    named = [place for where in seen[:MAX_PLACES] for place in where.split(", ")]
-    more = " …" if len(seen) > MAX_PLACES or sum(item.count for item in group) > max(len(seen), len(named)) else ""
-    return f" ({', '.join(_short(where) for where in named)}{more})"
+    named = [where.split(", ") for where in seen[:MAX_PLACES]]
+    rows = sum(len(parts) for parts in named)
+    more = " …" if len(seen) > MAX_PLACES or sum(item.count for item in group) > max(len(seen), rows) else ""
+    between = ", " if rows == len(named) else " ; "  # "page 1, élément 1" is one place
+    return f" ({between.join(', '.join(map(_short, parts)) for parts in named)}{more})"
 
 
 def project_count(projects: int, partners: int, lang: str) -> str:
@@ -161,8 +172,8 @@ def project_count(projects: int, partners: int, lang: str) -> str:
 
 
 def _short(where: str) -> str:
-    """An IRI by its end, which tells records apart."""
-    return where.rpartition("/")[2] if "://" in where else where
+    """An IRI by its end, which tells records apart; a final slash, as of WordPress, tells nothing."""
+    return where.rstrip("/").rpartition("/")[2] if "://" in where else where
 
 
 def finding_values(finding: Finding) -> dict[str, Any]:

@@ -11,11 +11,19 @@ from typing import Any
 
 import click
 
-from federation.catalogue.reports import account, hold_words
+from federation.catalogue.reports import account
 from federation.cli.following import carry_out, erase
 from federation.cli.harvesting import exit_code
 from federation.cli.people import YES, confirm, operator, unknown
-from federation.cli.reports import account_line, finding_lines, finding_values, opening, run_line, run_values
+from federation.cli.reports import (
+    account_line,
+    finding_lines,
+    finding_values,
+    held_lines,
+    opening,
+    run_line,
+    run_values,
+)
 from federation.cli.shell import Shell
 from federation.errors import ConfigError
 from federation.ledger.operations import APPROVED_FOR, RunSheet, Withheld
@@ -131,8 +139,7 @@ def _sheet_lines(shell: Shell, sheet: RunSheet, waits: bool) -> Iterator[str]:
     yield opening(report, shell.lang)
     if report.counts.read:
         yield shell.say(account(report.counts))
-    for text in hold_words(report):
-        yield f"  {'Retenu' if french else 'Held'}{' :' if french else ':'} {shell.say(text)}"
+    yield from held_lines(report, shell.lang)
     if waits:
         yield f"  → carrefour run approve {report.run}"
     for given in sheet.approvals:

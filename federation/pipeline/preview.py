@@ -64,6 +64,6 @@ def preview(
     plan = prepare(source, delivery, known, frame, account, take)
     report = RunReport(
         "preview", source.id, source.partner.slug, plan.state, now, now, plan.counts, account.all(),
-        delivery.sha256, source.version, plan.message, holds=plan.holds,
+        delivery.sha256, source.version, plan.message, live=known.live, holds=plan.holds,
     )  # fmt: skip
     return Preview(report, tuple(chosen))

@@ -74,6 +74,16 @@ def ledger_file(folder: Path) -> Path:
     )
 
 
+def test_a_preview_says_what_a_harvest_would_hold(gardens: Path) -> None:
+    """Half of the list is gone: the preview tells it with the words of the harvest."""
+    (gardens / "feeds" / "jardins.csv").write_text(feed(range(1, 6)), "utf-8")
+    previewed, harvested = carrefour(gardens, "preview", "jardins"), carrefour(gardens, "harvest", "jardins")
+    (held,) = [line for line in previewed.out.decode().splitlines() if line.startswith("  Retenu : ")]
+
+    assert harvested.code == 3
+    assert held.removeprefix("  Retenu : ").rstrip(".") in harvested.out.decode()
+
+
 def outlast_grace(folder: Path) -> None:
     """Let what is missing have been so for years: the next harvest is the last that counts."""
     absent = "UPDATE record_state SET missing_since = '2001' || substr(missing_since, 5), misses = 2, "

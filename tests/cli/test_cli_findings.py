@@ -62,3 +62,19 @@ def test_refusals_that_are_not_told_again_say_where_their_reasons_are(lang: str,
 
     assert f"{why} carrefour preview s" in run_line(again, lang)
     assert why not in run_line(first, lang)
+
+
+@pytest.mark.parametrize(
+    ("rows", "places"),
+    [
+        (["https://j.example/potager/", "https://j.example/?p=7"], "(potager, ?p=7)"),
+        (["page 1, https://j.example/7", "page 2, https://j.example/8/"], "(page 1, 7 ; page 2, 8)"),
+        (["page 1, élément 1"], "(page 1, élément 1)"),
+    ],
+)
+def test_every_row_has_a_name_and_one_that_has_two_parts_stays_one(rows: list[str], places: str) -> None:
+    """An address that ends with a slash, as of WordPress, is told by what comes before it."""
+    empty = {"fr": "vide.", "en": "empty."}
+    found = [Finding("shape:name:minCount", Severity.VIOLATION, empty, where, "Titre") for where in rows]
+
+    assert finding_lines(found, "fr")[0].endswith(f"vide. {places}")

@@ -51,3 +51,16 @@ def test_a_failure_is_told_in_french_unless_the_locale_is_english(
     monkeypatch.setenv("LC_ALL", locale)
 
     assert expected in told(tmp_path, monkeypatch, capsys, "status")
+
+
+@pytest.mark.parametrize(
+    ("lang", "expected"), [("fr", "Il n'y a aucun fichier de source"), ("en", "There is no source")]
+)
+def test_that_no_source_is_there_is_told_in_the_language_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lang: str, expected: str
+) -> None:
+    """The first thing that a new instance meets."""
+    (tmp_path / "carrefour.toml").write_text("", "utf-8")
+    (tmp_path / "sources").mkdir()
+
+    assert expected in told(tmp_path, monkeypatch, capsys, "--lang", lang, "harvest")

@@ -279,6 +279,14 @@ def test_comments_come_in_english_too() -> None:
     assert "Columns left out: Couleur du portail" in found.text
 
 
+def test_a_proposal_says_that_no_record_was_read() -> None:
+    """A sitemap or an outbox only says where the records are."""
+    sitemap = b'<?xml version="1.0"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"/>'
+
+    assert suggested(sitemap).text.startswith("# Proposition faite sans lire de fiche : relisez")
+    assert suggested(table(ROWS[:1])).text.startswith("# Proposition faite d'après 1 fiche :")
+
+
 @pytest.mark.parametrize("body", [b"", b"Bonjour", b"%PDF-1.4", b"\x1f\x8b\x08"])
 def test_what_no_reader_takes_is_refused_in_words(body: bytes) -> None:
     """In both languages."""

@@ -29,6 +29,14 @@ _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _PREFIXES = {"http://purl.org/dc/elements/1.1/": "dc", "http://purl.org/dc/terms/": "dcterms"}
 _DEPTH = 40
 _VERBS = ("ListRecords", "GetRecord")
+_HINTS = {  # of an address that was given bare; a source of this format is always asked with a verb
+    "badVerb": (
+        " Une adresse d'entrepôt se lit avec « ?verb=ListRecords&metadataPrefix=oai_dc », ou par un fichier de source "
+        'qui dit profile = "oai_dc".',
+        ' The address of a repository is read with "?verb=ListRecords&metadataPrefix=oai_dc", or through a source file '
+        'that says profile = "oai_dc".',
+    ),
+}
 
 
 def read_oai(body: bytes, options: ReadOptions) -> Reading:
@@ -65,10 +73,11 @@ def _refuse_errors(root: etree._Element, findings: list[Finding]) -> None:
             continue
         code, said = str(child.get("code") or "?"), text_of(child)[:200]
         if code != "noRecordsMatch":
+            fr, en = _HINTS.get(code, ("", ""))
             raise UnreadableFeed(
                 "oai-error",
-                f"L'entrepôt OAI-PMH répond par une erreur : {code} ({said}). Vérifiez `url` et [request].",
-                f"The OAI-PMH repository answers with an error: {code} ({said}). Check `url` and [request].",
+                f"L'entrepôt OAI-PMH répond par une erreur : {code} ({said}). Vérifiez `url` et [request].{fr}",
+                f"The OAI-PMH repository answers with an error: {code} ({said}). Check `url` and [request].{en}",
             )
         findings.append(
             remark(

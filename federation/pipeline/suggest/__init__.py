@@ -133,9 +133,12 @@ class _Draft:
 
     def _source(self) -> Iterator[str]:
         found = self._found
+        many = "s" * (self._rows != 1)
+        said = (f"d'après {self._rows} fiche{many}", f"from {self._rows} record{many}")
+        french, english = said if self._rows else ("sans lire de fiche", "without reading any record")
         yield self._say(
-            f"Proposition faite d'après {self._rows} fiches : relisez chaque ligne, puis « carrefour preview ».",
-            f"Proposed from {self._rows} records: read every line, then `carrefour preview`.",
+            f"Proposition faite {french} : relisez chaque ligne, puis « carrefour preview ».",
+            f"Proposed {english}: read every line, then `carrefour preview`.",
         )
         if found.elsewhere:
             yield self._say(

@@ -100,3 +100,9 @@ def test_what_is_no_list_is_refused_in_words(body: bytes, rule: str) -> None:
         reading(body, "oai-pmh")
 
     assert caught.value.rule == rule
+
+
+def test_the_bare_address_of_a_repository_is_told_how_to_ask_it() -> None:
+    """It answers with badVerb: the message says what the address lacks."""
+    with pytest.raises(UnreadableFeed, match=r"\?verb=ListRecords&metadataPrefix=oai_dc"):
+        reading(answer('<error code="badVerb">Illegal verb</error>'), "oai-pmh")
