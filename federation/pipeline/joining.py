@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from federation.errors import CarrefourError, ConfigError, os_reason
 from federation.ledger import Ledger
 from federation.ledger.candidacies import Candidacy, CandidacyState
 from federation.ledger.runs import ulid
+from federation.ledger.sources import PartnerRow, SourceRow
 from federation.model import Text
 from federation.pipeline.proposal import source_text
-from federation.pipeline.sources import SourceShelf, parse_source
+from federation.pipeline.sources import Source, SourceShelf, parse_source
 from federation.pipeline.trial import TrialRefused, check_address
 from federation.pipeline.trial.visitor import NOWHERE, visitor_source
 from federation.pipeline.visitors import Pace, Visitors
@@ -131,10 +132,11 @@ class JoiningDesk:
         chosen = identity or _slug(request.name)
         written = source_text(proposal, request, chosen)
         if text is None:
-            if visitor_source(written, self._vocabulary).url.startswith(f"{NOWHERE}/"):
+            source = visitor_source(written, self._vocabulary)
+            if source.url.startswith(f"{NOWHERE}/"):
                 raise _nowhere(reference, request)
         else:
-            parse_source(written, f"{chosen}.toml", self._vocabulary, self._settings.sources_dir)
+            source = parse_source(written, f"{chosen}.toml", self._vocabulary, self._settings.sources_dir)
         path = self._settings.sources_dir / f"{chosen}.toml"
         if chosen in SourceShelf(self._settings.sources_dir, self._vocabulary).all():
             raise _there(path)
@@ -142,6 +144,7 @@ class JoiningDesk:
         if not self._ledger.candidacies.decide(reference, CandidacyState.APPROVED, by, None, self._clock()):
             path.unlink()
             raise _decided(reference)
+        self._declare(source)
         return path
 
     def refuse(self, reference: str, by: str, reason: str) -> None:
@@ -154,6 +157,12 @@ class JoiningDesk:
             )
         if not self._ledger.candidacies.decide(reference, CandidacyState.REFUSED, by, reason.strip(), self._clock()):
             raise _decided(reference)
+
+    def _declare(self, source: Source) -> None:
+        """Note a source before its first harvest, so that operators can ask for that on its page."""
+        partner = PartnerRow(source.partner.slug, source.partner.name, source.partner.url)
+        row = SourceRow(source.id, partner.slug, source.name, source.url, source.licence, source.version)
+        self._ledger.sources.declare(partner, replace(row, lang=source.lang))
 
     def _open(self, reference: str) -> Candidacy:
         request = self.find(reference)

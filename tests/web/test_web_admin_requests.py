@@ -92,6 +92,9 @@ def test_a_yes_writes_the_proposed_source_file(ana: FlaskClient, platform: Platf
     assert platform.source("jardins").schedule == "manual"
     found = platform.joining.find(reference)
     assert (found.state, found.decided_by) == (CandidacyState.APPROVED, "ana")
+    assert "Jardins" in ana.get("/admin/sources/jardins").text
+    assert 'href="/admin/sources/jardins"' in ana.get("/admin/sources").text
+    assert ana.post("/admin/sources/jardins/harvest", data=form).status_code == 303
     assert reference not in ana.get("/admin/requests").text
     assert reference in ana.get("/admin/requests?all=1").text
     for action in ("approve", "refuse"):
