@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from federation.cli.reports import finding_lines, run_line
+from federation.cli.reports import count_line, finding_lines, run_line
 from federation.model import Counts, Finding, RunReport, RunState, Severity
 
 
@@ -78,3 +79,12 @@ def test_every_row_has_a_name_and_one_that_has_two_parts_stays_one(rows: list[st
     found = [Finding("shape:name:minCount", Severity.VIOLATION, empty, where, "Titre") for where in rows]
 
     assert finding_lines(found, "fr")[0].endswith(f"vide. {places}")
+
+
+@pytest.mark.parametrize(("lang", "kept"), [("fr", "mais gardées en ligne"), ("en", "but kept online")])
+def test_absent_records_that_are_withdrawn_are_not_said_to_be_kept(lang: str, kept: str) -> None:
+    """While none is withdrawn they are all kept online; afterwards the number of those that went follows."""
+    counts = Counts(read=7, accepted=7, unchanged=7, missing=6)
+
+    assert kept in count_line(counts, lang)
+    assert kept not in count_line(replace(counts, withdrawn=6), lang)
