@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from federation.ledger.times import to_seconds
-from federation.model import Record, RunReport
+from federation.model import Part, Record, RunReport
 from federation.pipeline.account import Account
 from federation.pipeline.fetch import Delivery
 from federation.pipeline.intake import obtain
@@ -62,8 +62,9 @@ def preview(
             chosen.append(record)
 
     plan = prepare(source, delivery, known, frame, account, take)
+    live = known.live + (0 if Part.NEW in plan.withheld else plan.counts.new)  # as the guard counts, and the run will
     report = RunReport(
         "preview", source.id, source.partner.slug, plan.state, now, now, plan.counts, account.all(),
-        delivery.sha256, source.version, plan.message, live=known.live, holds=plan.holds,
+        delivery.sha256, source.version, plan.message, live=live, holds=plan.holds,
     )  # fmt: skip
     return Preview(report, tuple(chosen))

@@ -75,8 +75,8 @@ def ledger_file(folder: Path) -> Path:
 
 
 def test_a_preview_says_what_a_harvest_would_hold(gardens: Path) -> None:
-    """Half of the list is gone: the preview tells it with the words of the harvest."""
-    (gardens / "feeds" / "jardins.csv").write_text(feed(range(1, 6)), "utf-8")
+    """Half of the list is gone, one is new: the preview tells it with the words and figures of the harvest."""
+    (gardens / "feeds" / "jardins.csv").write_text(feed([*range(1, 6), 90]), "utf-8")
     previewed, harvested = carrefour(gardens, "preview", "jardins"), carrefour(gardens, "harvest", "jardins")
     (held,) = [line for line in previewed.out.decode().splitlines() if line.startswith("  Retenu : ")]
 
