@@ -174,15 +174,19 @@ def prepare_unchanged(counts: Counts, known: Known, frame: Frame, news_only: boo
 
     ``counts``: of the run that took in what it says; ``news_only``: that run had asked for what is new, and none came.
     """
-    missing = [key for key, state in known.states.items() if state.state == RecordStatus.MISSING]
-    misses = tuple(count(sorted(missing), known.states, frame.now, frame.grace, known.confirmed))
+    missing = sorted(key for key, state in known.states.items() if state.state == RecordStatus.MISSING)
     read = max(counts.read, 1) if news_only else counts.read  # no news is no empty list
-    figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=len(misses) + len(known.gone))
+    gone = len(missing) + len(known.gone)
+    figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=gone)
     holds = judge(figures, frame.thresholds, known.ceilings)
+    counts = replace(counts, new=0, changed=0, unchanged=counts.accepted)
+    if any(hold.rule is Rule.EMPTY for hold in holds):  # an empty list that nobody agrees to any more
+        return Plan(RunState.HELD, replace(counts, missing=0, withdrawn=0), holds, withheld(holds), None)
+    misses = tuple(count(missing, known.states, frame.now, frame.grace, known.confirmed))
     due = 0 if Part.WITHDRAWALS in withheld(holds) else sum(miss.due for miss in misses)
     # a loss that is only waiting for its time is no news: it was told when it was found
     state = RunState.HELD if holds and any(miss.due for miss in misses) else RunState.UNCHANGED
-    counts = replace(counts, new=0, changed=0, unchanged=counts.accepted, missing=len(misses), withdrawn=due)
+    counts = replace(counts, missing=len(misses), withdrawn=due)
     return Plan(state, counts, holds if state is RunState.HELD else (), withheld(holds), misses)
 
 
