@@ -34,6 +34,14 @@ class Cursors:
         with self._database.write(tx) as tx:
             tx.execute(self._database.upsert(meta), {"key": key, "value": value})
 
+    def in_store(self, source: str) -> str:
+        """The harvest of a source whose list is what the store has; empty if that may have changed since."""
+        return self.fact(f"settled/{source}") or ""
+
+    def set_in_store(self, source: str, run: str) -> None:
+        """Note the harvest whose list is what the store has; empty while something writes. No clock decides it."""
+        self.set_fact(f"settled/{source}", run)
+
     def settled(self, key: str, value: str) -> str:
         """A small fact that is noted once: the one that is there, else ``value``, which is noted now."""
         with self._database.write() as tx:

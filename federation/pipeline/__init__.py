@@ -176,7 +176,7 @@ def _harvest(run: _Run, asked: Asked) -> RunReport:
         report = _take(run, delivery, known)
     if report.state in _WHOLE_RUNS:
         shop.ledger.sources.note_fetch(source.id, delivery.validators, None)
-        _settle(source, shop.ledger, run.report.run)
+        shop.ledger.cursors.set_in_store(source.id, run.report.run)
     return report
 
 
@@ -226,7 +226,7 @@ def _replay(run: _Run, asked: Asked) -> RunReport:
 def _undo(run: _Run, asked: Asked) -> RunReport:
     """Put back what a run changed, and pause the source: else the next harvest would bring it again."""
     ledger = run.shop.ledger
-    _settle(run.source, ledger)
+    ledger.cursors.set_in_store(run.source.id, "")
     ledger.sources.set_state(run.source.id, "paused", f"undone: {asked.of}")  # first: a crash must not lose it
     ledger.approvals.lapse(run.source.id, run.report.started)
     count, findings = undo(run.site, run.source.id, asked.of or "")
@@ -236,7 +236,7 @@ def _undo(run: _Run, asked: Asked) -> RunReport:
 
 def _retire(run: _Run, _asked: Asked) -> RunReport:
     """Withdraw all records of a source that leaves."""
-    _settle(run.source, run.shop.ledger)
+    run.shop.ledger.cursors.set_in_store(run.source.id, "")
     count = retire(run.site, run.shop.ledger.records.states(run.source.id).values())
     run.shop.ledger.sources.set_state(run.source.id, "retired")
     return replace(run.report, state=RunState.SUCCEEDED, counts=Counts(withdrawn=count))
@@ -264,14 +264,9 @@ def _already_done(source: Source, delivery: Delivery, ledger: Ledger) -> RunRepo
 _WHOLE_RUNS = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
 
 
-def _settle(source: Source, ledger: Ledger, run: str = "") -> None:
-    """Note the harvest whose list is what the store has; none while a run writes. No clock decides which it was."""
-    ledger.cursors.set_fact(f"settled/{source.id}", run)
-
-
 def _settled(source: Source, ledger: Ledger) -> RunReport | None:
     """The harvest whose list is what the store has; None if what came after it may have changed that."""
-    last = ledger.runs.get(ledger.cursors.fact(f"settled/{source.id}") or "")
+    last = ledger.runs.get(ledger.cursors.in_store(source.id))
     return last if last is not None and last.state in _WHOLE_RUNS else None
 
 
@@ -309,7 +304,7 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
     """
     ledger = run.shop.ledger
     ledger.runs.note(run.report.run, input_sha256=run.report.input_sha256)
-    _settle(run.source, ledger)
+    ledger.cursors.set_in_store(run.source.id, "")
     spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
     ready: list[Planned] = []
     put = spool.put if known.live else ready.append

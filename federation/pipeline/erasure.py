@@ -54,6 +54,7 @@ def _erase(site: Site, state: RecordState) -> None:
     for source in ledger.sources.all():
         if source.partner == state.partner:
             ledger.bodies.forget(source.id)
+            ledger.cursors.set_in_store(source.id, "")  # the same feed again is not what the store has
     left = ledger.records.get([state.record])[state.record]
     with ledger.write() as tx:
         ledger.revisions.forget(state.source, state.record, tx)

@@ -21,7 +21,6 @@ from federation.pipeline.fetch import Delivery
 from federation.pipeline.guard import Figures, Thresholds, judge, withheld
 from federation.pipeline.intake import open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
-from federation.pipeline.mapping.identity import normal_id, record_key
 from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
 from federation.pipeline.renaming import Likeness, likeness, matches
 from federation.pipeline.sources import Coverage, Source
@@ -154,14 +153,25 @@ _DELETE_HELD: Text = {
 
 
 def _tellable(outcome: Outcome, known: Known) -> Iterable[Finding]:
-    """The findings of a row, but for those that quote an id whose record a person asked to have erased."""
+    """The findings of a row; without its words if nobody knows whose it is, and somebody's record was erased."""
     if not known.forgetful or outcome.key is not None:
         return outcome.findings
-    return [found for found in outcome.findings if not _quotes_forgotten(found, known)]
+    return map(_wordless, outcome.findings)
 
 
-def _quotes_forgotten(found: Finding, known: Known) -> bool:
-    return found.term == "identifier" and known.is_forgotten(record_key(normal_id(found.value or "")))
+def _wordless(found: Finding) -> Finding:
+    """A finding that quotes nothing of the row."""
+    quoted = [text for text in (found.value, found.suggestion) if text]
+    told = not any(text in message for message in found.message.values() for text in quoted)
+    return replace(found, value=None, suggestion=None, message=found.message if told else _NOT_QUOTED)
+
+
+_NOT_QUOTED: Text = {
+    "fr": "Cette ligne ne peut pas être lue. Elle n'est pas citée ici : une fiche de ce partenaire a été effacée à la "
+    "demande d'une personne, et rien ne dit que la ligne n'est pas la sienne. Corrigez-la dans votre fichier.",
+    "en": "This row cannot be read. It is not quoted here: a record of this partner was erased on a person's request, "
+    "and nothing says that the row is not that person's. Correct it in your file.",
+}
 
 
 def failure(error: CarrefourError, source: Source) -> Finding:

@@ -134,6 +134,10 @@ def test_nothing_of_an_erased_record_is_left_in_any_file(folder: Path) -> None:
         assert carrefour(folder, "harvest", feed_of).code in {0, 1}
     assert holding(folder) == []
     assert SECRET not in export(folder).decode()
+    changed = folder / "feeds" / "jardins.csv"
+    changed.write_text(changed.read_text() + line("99", "nouveau"))  # what is broken in it is told anew
+    assert carrefour(folder, "harvest", "jardins").code == 1
+    assert holding(folder) == []
     assert carrefour(folder, "forget", record, "--yes").code == 2
     assert carrefour(folder, "rebuild").code == 0
     assert holding(folder) == []
