@@ -164,7 +164,7 @@ def test_nightly_visits_ask_for_what_changed(visits: Visits) -> None:
 
 
 def test_a_page_that_left_the_sitemap_is_a_change(visits: Visits) -> None:
-    """So the visit is not unchanged; that it is gone shows in the full sweep, after four weeks."""
+    """So the visit is not unchanged; where the others are not read, that it is gone shows after four weeks."""
     site(visits.server, ("/a", "1"), ("/b", "1"))
     source = visits.source("/sitemap.xml", format="html")
     visits.go(source)
@@ -177,6 +177,28 @@ def test_a_page_that_left_the_sitemap_is_a_change(visits: Visits) -> None:
 
     assert (second.pages, second.unchanged, second.conditional) == ((), False, True)
     assert (bodies(third), third.whole, third.conditional) == (["<html>/a</html>"], True, False)
+
+
+def test_a_visit_to_which_every_page_came_tells_what_is_absent(visits: Visits) -> None:
+    """A site without dates and conditions gives all its pages each time: no four weeks to wait for."""
+
+    def plain(*paths: str) -> None:
+        visits.server.answers["/sitemap.xml"] = http(urlset(visits.server, *[(path, "") for path in paths]))
+        visits.server.answers |= {path: http(f"<html>{path}</html>".encode()) for path in paths}
+
+    plain(*[f"/{n}" for n in range(6)])
+    source = visits.source("/sitemap.xml", format="html")
+    visits.go(source)
+    plain(*[f"/{n}" for n in range(5)])
+    visits.server.answers["/4"] = http(b"", status="404 Not Found")
+    visits.wait(days=1)
+    second = visits.go(source)
+    visits.server.answers["/3"] = http(b"", status="403 Forbidden")
+    visits.wait(days=1)
+    third = visits.go(source)
+
+    assert (len(second.pages), second.whole, second.conditional, second.unchanged) == (4, True, False, False)
+    assert (len(third.pages), third.whole, third.conditional) == (3, False, True)
 
 
 @pytest.mark.fault(12)

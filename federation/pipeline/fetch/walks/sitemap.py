@@ -33,6 +33,7 @@ _DEAD_SHARE = 5
 def walk(trip: Trip) -> Delivery:
     """Read the pages that are new or changed since the last visit; all of them every four weeks.
 
+    Where each page came anyway, for its site knows neither dates nor conditions, the visit says what is absent, too.
     Raises what the first sitemap raises, and, if no page at all of a full visit can be had, what the last one did.
     """
     tally = Tally(trip)
@@ -59,6 +60,7 @@ def walk(trip: Trip) -> Delivery:
     dead = _dead(kept)
     if len(dead) > max(1, len(survey.addresses) // _DEAD_SHARE):
         tally.doubt(said.many_dead_links(len(dead), len(survey.addresses)))
+    full = full or _all_came(tally, asked, survey.addresses, kept)
     same = set(survey.addresses) == set(trip.known) - {trip.source.url} and dead == _dead(trip.known)
     return Delivery(
         tuple(tally.pages),
@@ -178,6 +180,13 @@ def _read(
         if page.status != 304:
             tally.keep(page)
     return last
+
+
+def _all_came(
+    tally: Tally, asked: list[str], addresses: Mapping[str, str], kept: Mapping[str, Mapping[str, str]]
+) -> bool:
+    """Whether every page that the list names was asked for and came in full, or is not there; and some came."""
+    return bool(tally.pages) and len(asked) == len(addresses) == len(tally.pages) + len(_dead(kept))
 
 
 def _dead(known: Mapping[str, Mapping[str, str]]) -> set[str]:
