@@ -95,7 +95,8 @@ def mailbox(
     box = Mailbox(security=security)
 
     def knows(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=login == (data.login.decode(), data.password.decode()))
+        right = login == (data.login.decode(), data.password.decode())
+        return AuthResult(success=right, handled=right)  # not handled: the server answers 535 itself
 
     more: dict[str, Any] = {"authenticator": knows, "auth_required": True, "auth_require_tls": False} if login else {}
     if certificate is not None:

@@ -29,9 +29,10 @@ def test_headers_of_proxies_come_through_only_where_proxies_are_ours(proxied: bo
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    headers = {"X-Forwarded-For": "198.51.100.9"}
+    headers = {"X-Forwarded-For": "198.51.100.9", "Connection": "close"}  # one kept open would keep the server at work
     answer = requests.get(f"http://127.0.0.1:{server.effective_port}/", headers=headers, timeout=20)
     server.close()
     thread.join(20)
 
     assert answer.content == told
+    assert not thread.is_alive()
