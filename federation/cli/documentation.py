@@ -24,7 +24,7 @@ MEANINGS: Mapping[int, str] = MappingProxyType(
         REJECTS: "done, with rejected or held records; for `check`: something in the file would be refused",
         USAGE: "wrong usage or configuration, an order that cannot be carried out, or a query that was refused or "
         "stopped at a limit",
-        HELD: "held: a part waits for `carrefour run approve`",
+        HELD: "held: a part waits for `carrefour run approve`, or would, for `preview`",
         FAILED: "incomplete or failed: a feed that cannot be fetched or read, a disk, a store, a worker",
         BUSY: "another process is writing to the data folder: try again later",
         INTERRUPTED: "interrupted (Ctrl+C)",
@@ -36,7 +36,7 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
         "init": (0, USAGE),
         "harvest": (0, REJECTS, USAGE, HELD, FAILED, BUSY),
-        "preview": (0, REJECTS, USAGE, FAILED),
+        "preview": (0, REJECTS, USAGE, HELD, FAILED),
         "check": (0, REJECTS, USAGE, FAILED),
         "query": (0, USAGE, FAILED),
         "export": (0, USAGE, FAILED),

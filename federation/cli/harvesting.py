@@ -172,6 +172,8 @@ def preview_command(shell: Shell, source: str, sample: bool, as_json: bool) -> i
     with progress_bar(source) as progress:
         plan = platform.preview(platform.source(source), progress)
     _print_preview(shell, plan, sample, as_json)
+    if plan.report.state is RunState.HELD:
+        return HELD
     return REJECTS if plan.report.counts.rejected or plan.report.counts.held else 0
 
 

@@ -75,12 +75,12 @@ def ledger_file(folder: Path) -> Path:
 
 
 def test_a_preview_says_what_a_harvest_would_hold(gardens: Path) -> None:
-    """Half of the list is gone, one is new: the preview tells it with the words and figures of the harvest."""
+    """Half of the list is gone, one is new: the preview tells it as the harvest does, and ends with the same code."""
     (gardens / "feeds" / "jardins.csv").write_text(feed([*range(1, 6), 90]), "utf-8")
     previewed, harvested = carrefour(gardens, "preview", "jardins"), carrefour(gardens, "harvest", "jardins")
     (held,) = [line for line in previewed.out.decode().splitlines() if line.startswith("  Retenu : ")]
 
-    assert harvested.code == 3
+    assert (previewed.code, harvested.code) == (3, 3)
     assert held.removeprefix("  Retenu : ").rstrip(".") in harvested.out.decode()
 
 
