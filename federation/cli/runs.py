@@ -196,6 +196,7 @@ def approve_command(shell: Shell, run: str, ceilings: tuple[str, ...], absent_no
     platform = shell.platform()
     report = _sheet(platform, run).report
     allowed = _ceilings(ceilings) if ceilings else {hold.rule: hold.figure for hold in report.holds}
+    platform.operations.approvable(run, allowed)  # refused before anything is promised
     figures = ", ".join(f"{rule.value}={ceiling}" for rule, ceiling in allowed.items())
     days = APPROVED_FOR.days
     now = {"fr": " Ce qui est absent sera retiré tout de suite.", "en": " What is absent will be withdrawn at once."}

@@ -194,6 +194,16 @@ class Operations:
         ``confirm_absent``: the partner has confirmed that what is missing is gone; it is withdrawn at once.
         Raises LookupError (no such run), Refused (it is not held, a rule did not fire, a figure is negative).
         """
+        report = self.approvable(name, ceilings)
+        now = self._clock()
+        self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR)
+        ordered = self._order(report.source, Order(RunKind.HARVEST, None, _options(by, confirm_absent, name)))
+        figures = ", ".join(f"{rule.value}={ceiling}" for rule, ceiling in ceilings.items())
+        self._note(by, Act.APPROVE, report.source, name, figures + (", absent" if confirm_absent else ""))
+        return ordered
+
+    def approvable(self, name: str, ceilings: Mapping[Rule, int]) -> RunReport:
+        """The run, if ``approve`` would take it with these figures. Raises as that does."""
         report = self._report(name)
         last = self._ledger.runs.last(report.source, ENDED)
         if report.state is not RunState.HELD or last is None or last.run != name:
@@ -208,12 +218,7 @@ class Operations:
                 "Il faut un nombre, zéro ou plus, pour chaque règle qui a retenu la moisson, et pour elle seule.",
             )
         self._live(report.source)
-        now = self._clock()
-        self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR)
-        ordered = self._order(report.source, Order(RunKind.HARVEST, None, _options(by, confirm_absent, name)))
-        figures = ", ".join(f"{rule.value}={ceiling}" for rule, ceiling in ceilings.items())
-        self._note(by, Act.APPROVE, report.source, name, figures + (", absent" if confirm_absent else ""))
-        return ordered
+        return report
 
     def undo(self, name: str, by: str) -> str:
         """Ask that the graph be put back as it was before a run. Raises LookupError, Refused."""

@@ -172,6 +172,18 @@ def test_nothing_is_approved_unasked(gardens: Path) -> None:
     assert carrefour(gardens, "run", "show", held, "--json").json()["approvals"] == []
 
 
+def test_a_held_run_that_a_later_one_has_replaced_is_refused_at_once(gardens: Path) -> None:
+    """Nothing is announced that will not be done."""
+    harvest(gardens, feed(range(1, 6)))
+    held = latest(gardens)["run"]
+    harvest(gardens, feed(range(1, 5)))
+
+    refused = carrefour(gardens, "run", "approve", held, "--yes")
+
+    assert refused.code == 2
+    assert ("une autre l'a remplacée" in refused.said, "jusqu'à" in refused.said) == (True, False)
+
+
 # -- undo, replay ---------------------------------------------------------------------------------------------------
 
 
