@@ -267,9 +267,9 @@ def _write_new(path: Path, text: str) -> None:
 
 def _there(path: Path) -> ConfigError:
     return ConfigError(
-        f"A source `{path.stem}` is there already ({path.parent}); nothing was written. Choose another id: --id.",
+        f"A source `{path.stem}` is there already ({path.parent}); nothing was written. Choose another id.",
         f"Il y a déjà une source « {path.stem} » ({path.parent}) ; rien n'a été écrit. Choisissez un autre "
-        "identifiant : --id.",
+        "identifiant.",
     )
 
 

@@ -189,7 +189,7 @@ def test_a_context_that_is_not_pinned_is_named_and_never_fetched(unharmed: Path,
         result = harvest_bad(unharmed, "lieux", "lieux.jsonld", LINKED_FEED.replace("https://schema.org/", context))
 
     assert result.code == 4
-    said(result, context, "pas épinglé", "vocab/contexts/", "manifest.json")
+    said(result, context, "pas de copie", "vocab/contexts/", "manifest.json")
     assert asked == []
 
 

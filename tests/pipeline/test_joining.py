@@ -221,9 +221,10 @@ def test_a_yes_never_writes_over_a_file(desk: Desk) -> None:
     (desk.folder / "reseau-des-jardins.toml").write_text("mine")
     reference = desk.submit(asked(desk, feed=tried(desk)), CLIENT)
 
-    with pytest.raises(ConfigError, match="there already"):
+    with pytest.raises(ConfigError, match="there already") as caught:
         desk.approve(reference, "ana")
 
+    assert not any("--id" in said for said in caught.value.text.values())  # the web page says it too
     assert (desk.folder / "reseau-des-jardins.toml").read_text() == "mine"
     assert desk.approve(reference, "ana", "jardins").name == "jardins.toml"
 

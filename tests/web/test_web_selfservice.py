@@ -168,6 +168,7 @@ def test_a_good_feed_of_each_format_shows_its_records(client: FlaskClient, name:
     said = account(client, GOOD[name], name)
 
     assert "2 fiches entreraient, aucune ne serait refusée." in said
+    assert re.search(r"Entreraient ?2 \(2 (complètes|de base|essentielles)\)", said)
     assert "Le potager des Deux-Rives" in said
     assert "Les ruches de la gare" in said
     assert "Rien n'a été publié." in said
@@ -190,7 +191,7 @@ def test_a_page_with_a_record_for_machines_is_a_feed(client: FlaskClient) -> Non
         ("mauvais.csv", CSV + b"\n3;;Sans nom;https://jardins.example/3;Nevers;AGR", "Sans nom, la fiche n'entre pas"),
         ("coupe.json", RECORDS[:-40].encode(), "est coupé"),
         ("coupe.jsonld", linked()[:-30], "est coupé"),
-        ("contexte.jsonld", linked(2, '"https://elsewhere.example/context.jsonld"'), "n'est pas épinglé"),
+        ("contexte.jsonld", linked(2, '"https://elsewhere.example/context.jsonld"'), "nous n'en avons pas de copie"),
         ("coupe.geojson", features()[:-20], "est coupé"),
         ("carte.geojson", features("[300, 99]"), "300"),
         ("coupe.xlsx", workbook()[:-400], "classeur"),

@@ -7,6 +7,14 @@ from federation.pipeline.cleaning import Problem
 
 _V, _W, _I = Severity.VIOLATION, Severity.WARNING, Severity.INFO
 
+_OPEN_FR = (
+    "Si vous en avez le droit, choisissez une licence ouverte : Licence Ouverte, CC0, CC BY, CC BY-SA, ODbL, ODC-By ou "
+    "PDDL."
+)
+_OPEN_EN = (
+    "If the rights are yours, choose an open licence: Licence Ouverte, CC0, CC BY, CC BY-SA, ODbL, ODC-By or PDDL."
+)
+
 RULES: dict[str, tuple[Severity, str, str]] = {
     "id-missing": (
         _V,
@@ -61,13 +69,13 @@ RULES: dict[str, tuple[Severity, str, str]] = {
     ),
     "licence-unreadable": (
         _V,
-        "« {value} » n'est pas une licence connue ; par prudence la fiche n'est pas publiée.",
-        '"{value}" is not a licence that we know; to be safe, the record is not published.',
+        "« {value} » n'est pas une licence connue ; par prudence la fiche n'est pas publiée. " + _OPEN_FR,
+        '"{value}" is not a licence that we know; to be safe, the record is not published. ' + _OPEN_EN,
     ),
     "licence-not-open": (
         _V,
-        "« {value} » n'est pas une licence ouverte : la fiche ne peut pas entrer dans le bien commun.",
-        '"{value}" is not an open licence: the record cannot enter the commons.',
+        "« {value} » n'est pas une licence ouverte : la fiche ne peut pas entrer dans le bien commun. " + _OPEN_FR,
+        '"{value}" is not an open licence: the record cannot enter the commons. ' + _OPEN_EN,
     ),
     "access-unreadable": (
         _V,

@@ -118,7 +118,8 @@ class RecordTerms:
         if licence is None:
             sheet.problems.append(Problem("licence-missing", ""))
         elif licence not in self._vocabulary.open_licences:
-            sheet.problems.append(Problem("licence-not-open", licence))
+            cell = next((word for word, one in zip(words, found, strict=True) if one == licence), licence)
+            sheet.problems.append(Problem("licence-not-open", cell))
         return licence
 
     def _access(self, raw: Any, sheet: Sheet) -> Openness | None:

@@ -35,13 +35,14 @@ def context_problem(answer: Answer) -> tuple[str, str, str]:
     if code == "unpinned":
         return (
             "context-not-pinned",
-            f"Le contexte JSON-LD « {detail} » n'est pas épinglé, et aucun contexte n'est téléchargé. L'opérateur "
-            "peut en "
-            "déposer une copie dans vocab/contexts/ et l'inscrire dans manifest.json ; le partenaire peut l'écrire "
-            "dans "
-            "le document.",
-            f"The JSON-LD context {detail} is not pinned, and contexts are never fetched. The operator can put a copy "
-            "into vocab/contexts/ and list it in manifest.json; the partner can write it into the document.",
+            f"Le document renvoie à un autre fichier qui dit ce que ses mots signifient (son « @context » : {detail}), "
+            "et nous n'en avons pas de copie ; nous n'allons jamais chercher un tel fichier sur le web. Recopiez son "
+            "contenu dans votre document, à la place de l'adresse, ou écrivez-nous pour que nous en ajoutions une "
+            "copie. L'opérateur la dépose dans vocab/contexts/ et l'inscrit dans manifest.json.",
+            f"The document points to another file that says what its words mean (its @context: {detail}), of which we "
+            "have no copy; we never fetch such a file from the web. Copy its content into your document in place of "
+            "the address, or write to us so that we add a copy. The operator puts it into vocab/contexts/ and lists "
+            "it in manifest.json.",
         )
     return (
         "json-ld-invalid",

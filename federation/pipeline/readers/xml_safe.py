@@ -20,6 +20,9 @@ _PROLOG = 64 * 1024
 
 _LOCATION = re.compile(r",? line \d+, column \d+.*$")
 
+_BARE_SIGNS = ("xmlParseEntityRef", "EntityRef", "Entity '", "xmlParseCharRef")
+"""How the parser begins to say that an ampersand begins no reference that it knows."""
+
 
 def parse_xml(body: bytes, options: ReadOptions, expected: str) -> etree._Element:
     """Parse a body as XML 1.0; at most 256 levels deep, texts of at most 10 MB. ``expected`` names the format.
@@ -73,6 +76,16 @@ def not_xml(expected: str) -> UnreadableFeed:
 def _broken(error: etree.XMLSyntaxError, expected: str) -> UnreadableFeed:
     line, column = error.position
     reason = _LOCATION.sub("", str(error.msg or "")) or "?"
+    if reason.startswith(_BARE_SIGNS):
+        return UnreadableFeed(
+            "xml-broken",
+            f"Le fichier {expected} est mal formé, ligne {line}, colonne {column} : un « & » y est écrit tel quel, ou "
+            "un nom comme « &nbsp; » que XML ne connaît pas. Écrivez &amp; pour « & » et &#160; pour une espace "
+            "insécable. Rien n'en a été repris, pas même les fiches entières : corrigez l'export.",
+            f"The {expected} document is not well-formed, line {line}, column {column}: an & stands there as it is, "
+            "or a name such as &nbsp; that XML does not know. Write &amp; for & and &#160; for a no-break space. "
+            "Nothing was taken from it, not even whole records: correct the export.",
+        )
     return UnreadableFeed(
         "xml-broken",
         f"Le fichier {expected} est coupé ou mal formé, ligne {line}, colonne {column} ({reason}). Rien n'en a été "

@@ -362,6 +362,17 @@ def test_a_records_own_licence_must_be_known_and_open(mapper: MakeMapper, licenc
     assert outcome.key == "7"
 
 
+def test_a_licence_that_is_not_open_is_named_as_its_cell_says_it_with_a_remedy(mapper: MakeMapper) -> None:
+    """The partner finds "CC BY-NC" in his table, not an address; and reads which licences are open."""
+    (found,) = one(mapper(NAME + 'license = "lic"\n'), ROW | {"lic": "CC BY-NC"}).findings
+
+    assert (found.value, found.field) == ("CC BY-NC", "lic")
+    for said in found.message.values():
+        assert "CC BY-NC" in said
+        assert "creativecommons.org" not in said
+        assert "Licence Ouverte, CC0, CC BY, CC BY-SA, ODbL" in said
+
+
 @pytest.mark.fault(43)
 def test_without_any_licence_a_record_is_refused(mapper: MakeMapper) -> None:
     """A source without licence can be previewed, and says what it lacks."""

@@ -163,3 +163,14 @@ def test_limits_hold_for_entries_too() -> None:
         ["Épicerie de village"],
         ["record-too-large"],
     )
+
+
+@pytest.mark.parametrize("text", ["thé & café", "a&nbsp;b", "?a=1&b=2"])
+def test_a_bare_ampersand_is_said_in_words_with_what_to_write(text: str) -> None:
+    """What the parser calls it helps nobody who writes a feed."""
+    with pytest.raises(UnreadableFeed) as caught:
+        reading(f'<rss version="2.0"><channel><title>{text}</title></channel></rss>'.encode(), "feed")
+
+    for said in caught.value.text.values():
+        assert "&amp;" in said
+        assert "EntityRef" not in said

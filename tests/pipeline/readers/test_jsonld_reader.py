@@ -208,11 +208,14 @@ def test_our_own_context_is_read() -> None:
 @pytest.mark.fault(15)
 def test_a_context_that_is_not_pinned_is_named_and_never_fetched() -> None:
     """The message names the address and what operator and partner can do."""
-    with pytest.raises(UnreadableFeed, match=r"https://partner\.example/context\.jsonld is not pinned") as caught:
+    with pytest.raises(
+        UnreadableFeed, match=r"https://partner\.example/context\.jsonld\), of which we have no copy"
+    ) as caught:
         reading(b'{"@context": "https://partner.example/context.jsonld", "name": "A"}', "json-ld", contexts=CONTEXTS)
 
     assert caught.value.rule == "context-not-pinned"
     assert "vocab/contexts/" in caught.value.text["fr"]
+    assert "Recopiez son contenu dans votre document" in caught.value.text["fr"]
 
 
 @pytest.mark.fault(15)
