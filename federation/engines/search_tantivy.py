@@ -205,7 +205,7 @@ class TantivySearch:
         }
         values: dict[str, Any] = {"id": document.id, "mark": _mark(document), **codes}
         for name, parts in texts.items():
-            values[f"{name}_stem"] = [" ".join(self._analysis.stems(part)) for part in parts]
+            values[f"{name}_stem"] = [self._analysis.stemmed(part) for part in parts]
             values[f"{name}_exact"] = parts
         return tantivy.Document.from_dict(values, self._schema)
 

@@ -5,6 +5,7 @@ Must never look at an index: the same text gives the same words everywhere, or t
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -44,6 +45,8 @@ A stem is no word: "bois" loses its s, too, wherever it stands."""
 
 _IRREGULAR = {"traval": "travail"}
 """What Snowball makes of a plural in -aux whose singular is not in -al."""
+
+_LABEL, _LABELS = 40, 10_000  # characters of a text that is kept with its stems, and how many of them
 
 _ITEM = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|«(?P<quoted>[^»]*)»?|(?P<word>[^\s"«»]+))')
 
@@ -95,6 +98,7 @@ class Analysis:
     def __init__(self) -> None:
         self.exact = exact_analyzer()
         self.stem = stem_analyzer()
+        self._label = functools.lru_cache(_LABELS)(self.stems)
 
     def words(self, text: str) -> tuple[tuple[int, str], ...]:
         """Exact words with their positions."""
@@ -103,6 +107,10 @@ class Analysis:
     def stems(self, text: str) -> tuple[str, ...]:
         """Stemmed words in order; as many as :meth:`words`. "vélo" and "vélos", "lieu" and "lieux" have one stem."""
         return tuple([_singular(stem) for stem in self.stem.analyze(composed(text))])
+
+    def stemmed(self, text: str) -> str:
+        """The same as one text. What is short is a label (a theme, a commune) that comes again and again."""
+        return " ".join(self._label(text) if len(text) <= _LABEL else self.stems(text))
 
     def parse(self, query: str) -> tuple[Clause, ...]:
         """Read a search box: words (all required), ``"phrases"`` or ``« phrases »``, ``-word``.

@@ -15,12 +15,13 @@ LONGEST_RUN = 30
 _JOINER = "\u034f"  # combining grapheme joiner: shows nothing, and no mark is sorted past it
 _FIRST, _LAST = 0x300, 0x1F000  # where characters with a combining class stand
 _MARKS = "".join(mark for mark in map(chr, range(_FIRST, _LAST)) if combining(mark))
+_PLAIN = re.compile("[\x00-\u02ff\u2010-\u2027\u20ac]*").fullmatch  # no mark, and composed: nearly every text
 _LONG_RUN = re.compile(f"[{re.escape(_MARKS)}]{{{LONGEST_RUN + 1},}}")
 
 
 def composed(text: str) -> str:
     """Unicode NFC, so that é typed as e and an accent is the same letter."""
-    if text.isascii():
+    if _PLAIN(text):
         return text
     text = _stream_safe(text)
     return text if is_normalized("NFC", text) else normalize("NFC", text)
@@ -33,7 +34,7 @@ def decomposed(text: str) -> str:
 
 def _stream_safe(text: str) -> str:
     """Break runs of more than 30 marks by an invisible joiner."""
-    return _LONG_RUN.sub(_broken, text)
+    return text if _PLAIN(text) else _LONG_RUN.sub(_broken, text)
 
 
 def _broken(run: re.Match[str]) -> str:
