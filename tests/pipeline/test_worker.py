@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -469,3 +470,34 @@ def test_a_worker_that_fails_is_followed_by_another() -> None:
     ends.append(AssertionError("a stopped worker was started"))
     keep_working(session, stop, said.append, Pauses(0.0, 0.0, 0.0))
     assert runs == 5
+
+
+@pytest.mark.parametrize("resting", [False, True])
+def test_a_signal_that_another_thread_takes_stops_the_worker_all_the_same(resting: bool) -> None:
+    """At work or resting after a failure: whichever thread the system hands the signal to, the worker notices it."""
+    stop, lost = threading.Event(), threading.Event()
+
+    def too_late() -> None:
+        lost.set()
+        stop.set()
+
+    def interrupt() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    def session() -> None:
+        sender.start()
+        if resting:
+            raise EngineUnavailable("full", "plein")
+        stop.wait()
+
+    sender, guard = threading.Timer(0.1, interrupt), threading.Timer(SECONDS, too_late)
+    before = signal.signal(signal.SIGUSR1, lambda *_: threading.Thread(target=stop.set).start())
+    guard.start()
+    try:
+        keep_working(session, stop, lambda _: None, Pauses(3600.0, 3600.0, 3600.0))
+    finally:
+        guard.cancel()
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+
+    assert not lost.is_set()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from federation.errors import CarrefourError, DataFolderBusy
 from federation.model import Text
 
 _LOG = logging.getLogger(__name__)
+# Seconds that may pass before a signal is noticed: the system hands it to any thread of the process, those of the
+# store and of the index too, but its handler runs in the main thread alone, and only once that one wakes by itself.
+_BREATH = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,15 @@ def keep_working(
         elif told != str(failure):
             told = str(failure)
             said(_waiting(failure.text) if busy else failure.text)
-        stop.wait(pauses.busy if busy else pause)
+        _rest(stop, pauses.busy if busy else pause)
         pause = pauses.first if busy else min(pause * 2, pauses.longest)
+
+
+def _rest(stop: threading.Event, seconds: float) -> None:
+    """Wait so long, or until ``stop``."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, _BREATH)):
+        pass
 
 
 def _waiting(text: Text) -> Text:
@@ -78,6 +89,8 @@ def _outcome(session: Callable[[], None], stop: threading.Event) -> BaseExceptio
     with ThreadPoolExecutor(1, "worker") as hands:
         under_way = hands.submit(session)
         try:
+            while wait([under_way], _BREATH).not_done:
+                pass
             return under_way.exception()
         except KeyboardInterrupt:
             stop.set()
