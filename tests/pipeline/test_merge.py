@@ -604,7 +604,7 @@ _BOUNDED = settings(
 )
 
 
-@settings(_BOUNDED, max_examples=40, derandomize=True)
+@settings(_BOUNDED, max_examples=12, derandomize=True)
 @given(_STEPS)
 def test_whatever_happens_step_by_step_is_what_all_at_once_would_give(
     tmp_path_factory: pytest.TempPathFactory, steps: _Steps
