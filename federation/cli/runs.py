@@ -229,7 +229,7 @@ def _ceilings(given: tuple[str, ...]) -> Mapping[Rule, int]:
 def undo_command(shell: Shell, run: str) -> int:
     """Put back what RUN changed, and pause its source: else the next harvest would bring it again.
 
-    Records that a later run has changed are left, and listed. Possible for 90 days.
+    Records that a later run has changed are left, and listed. Possible for 90 days, and once.
     """
     platform = shell.platform()
     report = _sheet(platform, run).report
@@ -246,10 +246,32 @@ def undo_command(shell: Shell, run: str) -> int:
 @click.argument("run")
 @click.pass_obj
 def replay_command(shell: Shell, run: str) -> int:
-    """Map the stored bytes that RUN read once more, without network: after a change of mapping, say."""
+    """Map the stored bytes that RUN read once more, without network: after a change of mapping, say.
+
+    A source that is paused, as `run undo` leaves it, is replayed too and stays paused: what was undone comes back, and
+    this is said first.
+    """
     platform = shell.platform()
     report = _sheet(platform, run).report
+    if report.source in platform.operations.idle():
+        _tell_idle(shell, platform, report)
     return _ordered(shell, platform, report, lambda: platform.operations.replay(run, operator()))
+
+
+def _tell_idle(shell: Shell, platform: Platform, report: RunReport) -> None:
+    """Say that a source which is not harvested gets records back all the same, and why it is not."""
+    state = platform.operations.source(report.source)
+    note = state.row.note if state is not None else None
+    why = f" ({note})" if note else ""
+    text = {
+        "fr": f"{report.source} est en pause ou retirée{why}. La relecture remet quand même en ligne ce que dit le flux "
+        f"de {report.run}, même ce qui a été annulé ou retiré ; la source, elle, reste comme elle est. Pour défaire : "
+        "carrefour run undo, avec le nom de la relecture.",
+        "en": f"{report.source} is paused or retired{why}. The replay puts online what the feed of {report.run} says "
+        "all the same, even what was undone or withdrawn; the source itself stays as it is. To take it back: "
+        "carrefour run undo, with the name of the replay.",
+    }
+    shell.tell(text)
 
 
 def _ordered(shell: Shell, platform: Platform, about: RunReport, ask: Callable[[], str]) -> int:

@@ -230,6 +230,13 @@ class Operations:
                 "Cette moisson ne peut pas être annulée : seules celles des 90 derniers jours le peuvent, et non une "
                 "annulation.",
             )
+        last = self._ledger.runs.last(report.source, ENDED)
+        undone = last is not None and (last.kind, last.of, last.state) == (RunKind.UNDO, name, RunState.SUCCEEDED)
+        if last is not None and undone:
+            raise Refused(
+                f"This run is undone already ({last.run}), and no run has followed: there is nothing to do.",
+                f"Cette moisson est déjà annulée ({last.run}), et aucune autre n'a suivi : il n'y a rien à faire.",
+            )
         return self._again(report, RunKind.UNDO, Act.UNDO, by)
 
     def replay(self, name: str, by: str) -> str:

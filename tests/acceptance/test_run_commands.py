@@ -206,6 +206,33 @@ def test_an_undone_run_leaves_the_graph_as_before(gardens: Path) -> None:
     assert "numéro quatre".encode() in b"".join(data(gardens))
 
 
+def test_a_run_is_undone_once(gardens: Path) -> None:
+    """The second time there is nothing to do: it is said, no run is made, and the source is not paused again."""
+    harvest(gardens, feed(range(1, 12)))
+    bad = latest(gardens)["run"]
+    assert carrefour(gardens, "run", "undo", bad).code == 0
+    undone = latest(gardens)["run"]
+    assert carrefour(gardens, "source", "resume", "jardins").code == 0
+
+    again = carrefour(gardens, "run", "undo", bad)
+
+    assert (again.code, "déjà annulée" in again.said, undone in again.said) == (2, True, True)
+    assert latest(gardens)["run"] == undone
+    assert harvest(gardens).code == 0
+
+
+def test_a_replay_for_a_paused_source_says_what_comes_back(gardens: Path) -> None:
+    """Undone records are online again, so it is told that the source is paused, and why."""
+    harvest(gardens, feed(range(1, 12)))
+    bad = latest(gardens)["run"]
+    assert carrefour(gardens, "run", "undo", bad).code == 0
+
+    replayed = carrefour(gardens, "run", "replay", bad)
+
+    assert (replayed.code, "en pause" in replayed.err, f"undone: {bad}" in replayed.err) == (0, True, True)
+    assert "11" in online(gardens)
+
+
 def test_what_a_later_run_changed_is_left_and_listed(gardens: Path) -> None:
     """The later word on a record stands."""
     harvest(gardens, feed().replace("numéro 3;", "numéro trois;").replace("numéro 4;", "numéro quatre;"))
