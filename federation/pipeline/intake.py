@@ -11,7 +11,7 @@ import orjson
 
 from federation.errors import PartnerError
 from federation.ledger import Ledger
-from federation.model import Finding, Outcome, RawRecord, Severity
+from federation.model import Finding, Outcome, RawRecord, Severity, Text
 from federation.pipeline.fetch import Delivery, Fetched
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.fetch.walks import visit
@@ -115,8 +115,11 @@ def _open(source: Source, page: Fetched, settings: Settings, vocabulary: Vocabul
     return read(page.body, options)
 
 
-def readable(reading: Reading, broken: list[Outcome]) -> Iterator[RawRecord]:
-    """The rows that could be read; the others are put aside as rejected outcomes. A feed without any is remarked on."""
+def readable(reading: Reading, broken: list[Outcome], harvested: bool = True) -> Iterator[RawRecord]:
+    """The rows that could be read; the others are put aside as rejected outcomes. A feed without any is remarked on.
+
+    ``harvested``: records of the feed may be online; those of a visitor's trial are not.
+    """
     rows = 0
     for item in reading:
         rows += 1
@@ -125,7 +128,7 @@ def readable(reading: Reading, broken: list[Outcome]) -> Iterator[RawRecord]:
         else:
             yield item
     if not rows and not any(finding.rule in {"empty-body", _NO_NEWS.rule} for finding in reading.findings):
-        reading.findings.append(_NO_ROWS)
+        reading.findings.append(_no_rows(reading.format, harvested))
 
 
 def _too_many(limit: int) -> PartnerError:
@@ -146,13 +149,35 @@ _NO_NEWS = Finding(
     },
 )
 
-_NO_ROWS = Finding(
-    "no-rows",
-    Severity.WARNING,
-    {
-        "fr": "Le fichier ne contient aucune fiche. Celles qui sont en ligne y restent. Vérifiez l'export, et `at` ou "
-        "`types` dans le fichier de la source.",
-        "en": "The feed holds no record at all. Those online stay. Check the export, and `at` or `types` in the source "
-        "file.",
-    },
-)
+_TABLE: Text = {
+    "fr": "Le tableau n'a aucune ligne sous ses titres.",
+    "en": "The table has no row below its titles.",
+}
+_EMPTY: Text = {"fr": "Le fichier ne contient aucune fiche.", "en": "The feed holds no record at all."}
+_KEPT: Text = {"fr": " Celles qui sont en ligne y restent.", "en": " Those online stay."}
+_CHECK: Text = {"fr": " Vérifiez l'export.", "en": " Check the export."}
+_AT: Text = {
+    "fr": " Si les fiches sont dans une liste à l'intérieur du document, dites laquelle dans le fichier de la source : "
+    "`at`, dans [records].",
+    "en": " If the records are in a list inside the document, say which in the source file: `at`, in [records].",
+}
+_TYPES: Text = {
+    "fr": " Si les fiches y sont, dites leur type dans le fichier de la source : `types`, dans [records].",
+    "en": " If the records are there, say their type in the source file: `types`, in [records].",
+}
+_WHERE: Mapping[str, Text] = {
+    "json": _AT,
+    "geojson": _AT,
+    "json-ld": _TYPES,
+    "html": _TYPES,
+    "activitypub": _TYPES,
+}
+
+
+def _no_rows(format_: str, harvested: bool) -> Finding:
+    """The feed can be read and holds nothing; what can be done is another thing in each format."""
+    parts = [_TABLE if format_ in {"csv", "xlsx"} else _EMPTY]
+    parts += [_KEPT] if harvested else []
+    parts += [_CHECK, _WHERE.get(format_, {"fr": "", "en": ""})]
+    message = {lang: "".join(part[lang] for part in parts) for lang in ("fr", "en")}
+    return Finding("no-rows", Severity.WARNING, message)

@@ -251,7 +251,7 @@ def test_a_feed_that_is_too_large_is_refused_whole(unharmed: Path, limit: str, w
 @pytest.mark.parametrize(
     ("source", "name", "body", "told"),
     [
-        ("jardins", "jardins.csv", GARDENS_FEED.split("\n")[0] + "\n", "ne contient aucune fiche"),
+        ("jardins", "jardins.csv", GARDENS_FEED.split("\n")[0] + "\n", "aucune ligne sous ses titres"),
         ("jardins", "jardins.csv", "", "La réponse est vide"),
         ("echoppes", "echoppes.json", "[]", "ne contient aucune fiche"),
         ("lieux", "lieux.jsonld", '{"@context": "https://schema.org/", "@graph": []}', "ne contient aucune fiche"),

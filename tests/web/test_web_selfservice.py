@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -41,13 +41,16 @@ ENTITY = b'<!DOCTYPE r [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 PAGE = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>Maintenance</h1></body></html>"
 
 
-def workbook() -> bytes:
-    """The rows as a spreadsheet."""
+def workbook(rows: Sequence[tuple[str, ...]] = ROWS, name: str = "Feuille", *others: str) -> bytes:
+    """The rows as a spreadsheet; ``others`` are sheets after theirs."""
     made = openpyxl.Workbook()
     sheet = made.active
     assert sheet is not None
-    for row in ROWS:
+    sheet.title = name
+    for row in rows:
         sheet.append(row)
+    for other in others:
+        made.create_sheet(other)
     packed = BytesIO()
     made.save(packed)
     return packed.getvalue()
@@ -209,6 +212,27 @@ def test_a_bad_feed_of_each_format_says_what_is_wrong(
 ) -> None:
     """The cause in plain words, with the partner's own row and value; never a failure of ours."""
     assert expected in account(client, body, name)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("name", "body", "expected"),
+    [
+        ("vide.csv", b"n;Titre;URL\n", "aucune ligne sous ses titres"),
+        ("vide.xlsx", workbook([ROWS[0]]), "aucune ligne sous ses titres"),
+        ("feuilles.xlsx", workbook([], "Notes", "Lieux tenus"), "« Notes » est vide, ou n'a pas de ligne de titres"),
+    ],
+)
+def test_an_empty_table_is_told_in_words_of_tables(client: FlaskClient, name: str, body: bytes, expected: str) -> None:
+    """Neither `at` nor `types`, which tables do not have; nothing online, as nothing is; no file for columns unseen."""
+    said = account(client, body, name)
+
+    assert expected in said
+    assert "`at`" not in said
+    assert "`types`" not in said
+    assert "en ligne y restent" not in said
+    assert "[source]" not in said
+    assert ("Lieux tenus" in said) == (name == "feuilles.xlsx")
 
 
 @pytest.mark.usefixtures("here")

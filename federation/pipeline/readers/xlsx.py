@@ -53,9 +53,12 @@ def read_xlsx(body: bytes, options: ReadOptions) -> Reading:
             )
         )
     workbook = Workbook(body)
-    filled = _filled_rows(workbook, _sheet(workbook, options.sheet))
+    part = _sheet(workbook, options.sheet)
+    filled = _filled_rows(workbook, part)
     findings = _other_sheets(workbook) if options.sheet is None else []
     header = _header(filled, options.header, findings)
+    if header is None:
+        raise _no_header(workbook, part)
     return Reading("xlsx", _rows(filled, header, options), findings)
 
 
@@ -94,7 +97,10 @@ def _other_sheets(workbook: Workbook) -> list[Finding]:
     ]
 
 
-def _header(filled: Iterator[tuple[int, dict[int, Any]]], number: int, findings: list[Finding]) -> dict[int, str]:
+def _header(
+    filled: Iterator[tuple[int, dict[int, Any]]], number: int, findings: list[Finding]
+) -> dict[int, str] | None:
+    """The titles by column; None if the sheet has no such row."""
     for _line, cells in filled:
         number -= 1
         if number == 0:
@@ -102,7 +108,24 @@ def _header(filled: Iterator[tuple[int, dict[int, Any]]], number: int, findings:
             width = columns[-1] + 1
             names = titles([str(cells.get(column, "")) for column in range(width)], findings)
             return dict(enumerate(names))
-    raise UnreadableFeed("no-header", "La feuille n'a pas de ligne de titres.", "The sheet has no header row.")
+    return None
+
+
+def _no_header(workbook: Workbook, part: str) -> UnreadableFeed:
+    """Name the sheet that has no row of titles, and the others, one of which may be meant."""
+    name = next(name for name, own in workbook.sheets.items() if own == part)
+    others = [other[:80] for other in workbook.sheets if other != name]
+    named = ", ".join(others[:_NAMED_SHEETS]) + (", …" if len(others) > _NAMED_SHEETS else "")
+    return UnreadableFeed(
+        "no-header",
+        f"La feuille « {name[:80]} » est vide, ou n'a pas de ligne de titres."
+        + (
+            f" Si vos fiches sont dans une autre ({named}), mettez-la en premier, ou nommez-la par `sheet`."
+            * bool(others)
+        ),
+        f"The sheet “{name[:80]}” is empty, or has no header row."
+        + (f" If your records are in another one ({named}), put it first, or name it by `sheet`." * bool(others)),
+    )
 
 
 def _rows(

@@ -69,7 +69,9 @@ def _source(task: Task, body: bytes, vocabulary: Vocabulary, account: dict[str, 
     text = found.text
     if not task.url:  # its host is none
         text = text.replace(f'id = "{found.source.id}"', f'id = "{slug(task.name)}"', 1)
-    account |= {"toml": text, "origin": "guess"}
+    account["origin"] = "guess"
+    if found.rows or found.elsewhere or found.source.profile is not None:  # without a row, no column is known
+        account["toml"] = text
     if found.elsewhere:
         account |= {"state": "unknown", "message": _elsewhere(found.source.url)}
     elif found.source.format == "html" and found.source.profile is None:
@@ -132,7 +134,7 @@ class _Trial:
     def _map(self, reading: Reading, columns: Columns) -> int:
         """Map the first rows, and count the others."""
         broken: list[Outcome] = []
-        rows = readable(reading, broken)
+        rows = readable(reading, broken, harvested=False)
         judge = Assessor(self._source, self._vocabulary, self._task.base_url)
         first = islice(rows, MAPPED)
         groups = judge.mapper.group(columns.over(first))
