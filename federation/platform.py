@@ -25,7 +25,14 @@ from federation.engines import PublicQueries, QueryAnswer, QueryLimits, SearchIn
 from federation.engines.mail import MailServer, Security, send
 from federation.engines.query_pool import QueryPool
 from federation.engines.search_tantivy import TantivySearch
-from federation.engines.store_oxigraph import CheckpointReader, newest_checkpoint, open_reader, open_store, writer_of
+from federation.engines.store_oxigraph import (
+    CheckpointReader,
+    is_written,
+    newest_checkpoint,
+    open_reader,
+    open_store,
+    writer_of,
+)
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.gate import Gate
@@ -298,6 +305,10 @@ class Platform:
     def has_worker(self) -> bool:
         """Say whether the process that writes to the instance, another one, takes orders."""
         return bool(worker := self.desk.worker()) and worker == writer_of(self._store)
+
+    def is_written(self) -> bool:
+        """Say whether another process writes to the instance now. Not for the one that writes."""
+        return is_written(self._store)
 
     def close(self) -> None:
         """Close what was opened."""

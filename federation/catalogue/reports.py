@@ -336,7 +336,7 @@ STATES: Mapping[RunState, Text] = {
     RunState.HELD: {"fr": "en attente d'un accord", "en": "waiting for approval"},
     RunState.INCOMPLETE: {"fr": "incomplète", "en": "incomplete"},
     RunState.FAILED: {"fr": "échouée", "en": "failed"},
-    RunState.ABANDONED: {"fr": "abandonnée", "en": "abandoned"},
+    RunState.ABANDONED: {"fr": "interrompue", "en": "interrupted"},
 }
 KINDS: Mapping[RunKind, Text] = {
     RunKind.HARVEST: {"fr": "moisson", "en": "harvest"},

@@ -14,6 +14,7 @@ import click
 from federation.cli.reports import project_count, run_line, run_values
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, os_reason
+from federation.model import RunReport, RunState
 
 FORMATS = {
     "json": ("application/sparql-results+json", "application/ld+json"),
@@ -106,10 +107,15 @@ def export_command(shell: Shell, output: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status_command(shell: Shell, as_json: bool) -> None:
-    """Say what the commons holds, and how the last run of each source went."""
+    """Say what the commons holds, and how the last run of each source went.
+
+    A run whose process was killed is said to be interrupted; the next process that writes notes it so.
+    """
     platform = shell.platform()
     projects, partners = platform.totals()
     runs = platform.last_runs()
+    if any(run is not None and run.state is RunState.RUNNING for run in runs.values()) and not platform.is_written():
+        runs = {source: _cut(run) for source, run in runs.items()}
     if as_json:
         value = {
             "projects": projects,
@@ -123,3 +129,8 @@ def status_command(shell: Shell, as_json: bool) -> None:
     never = {"fr": "jamais moissonnée", "en": "never harvested"}
     for source, run in runs.items():
         click.echo(run_line(run, shell.lang) if run else f"{source} : {shell.say(never)}")
+
+
+def _cut(run: RunReport | None) -> RunReport | None:
+    """A run that nobody is at work on any more, as the next process that writes will note it."""
+    return replace(run, state=RunState.ABANDONED) if run is not None and run.state is RunState.RUNNING else run

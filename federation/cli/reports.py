@@ -7,13 +7,19 @@ from dataclasses import asdict
 from typing import Any
 
 from federation.catalogue.reports import KINDS, SEVERITIES, STATES, hold_words
-from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity
+from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity, Text
 
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
 MAX_VALUES = 6  # different values of one rule and field that are named
 CAUSES = {"column-missing", "mapping-guessed"}  # told before all else: many other findings follow from them
 WORDS = {"unknown-word", "unknown-word-dropped"}  # each value has its own nearest concept, or none
+_CUT: Text = {
+    "fr": "le processus qui s'en chargeait a été arrêté ou tué ; carrefour serve ou worker la reprend à son prochain "
+    "départ, sinon la prochaine moisson de la source",
+    "en": "the process at work on it was stopped or killed; carrefour serve or worker takes it up again at its next "
+    "start, else the next harvest of the source does",
+}
 SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 
 
@@ -28,6 +34,8 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
         parts.append(
             f"{'motifs des rejets :' if lang == 'fr' else 'why rows are refused:'} carrefour preview {report.source}"
         )
+    if report.state is RunState.ABANDONED:
+        parts.append(_CUT[lang])
     if report.state is RunState.FAILED:
         parts.append("ce qui est en ligne y reste" if lang == "fr" else "what is online stays")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)

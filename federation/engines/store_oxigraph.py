@@ -20,7 +20,15 @@ from federation.engines.checkpoints import drop_others, newest_checkpoint, next_
 from federation.engines.oxigraph_reads import CheckpointReader, Reads, View, open_reader, unavailable
 from federation.errors import DataFolderBusy, EngineUnavailable
 
-__all__ = ["CheckpointReader", "OxigraphStore", "newest_checkpoint", "open_reader", "open_store", "writer_of"]
+__all__ = [
+    "CheckpointReader",
+    "OxigraphStore",
+    "is_written",
+    "newest_checkpoint",
+    "open_reader",
+    "open_store",
+    "writer_of",
+]
 
 _DEFAULT = ox.DefaultGraph()
 _N_TRIPLES = ox.RdfFormat.N_TRIPLES
@@ -306,6 +314,24 @@ def writer_of(folder: Path) -> str:
         return (folder / "lock").read_text("ascii").strip()
     except OSError:
         return ""
+
+
+def is_written(folder: Path) -> bool:
+    """Whether another process writes to the store in ``folder`` now: one that was killed has let go of its lock.
+
+    Not for the process that writes: to close the file would unlock it.
+    """
+    try:
+        lock = os.open(folder / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _busy(folder: Path) -> DataFolderBusy:

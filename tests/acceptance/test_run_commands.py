@@ -6,6 +6,8 @@ import json
 import re
 import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +317,33 @@ def test_orders_on_runs_are_left_to_a_server_that_writes(tmp_path: Path) -> None
     assert (forgotten.code, "lui est laissé" in forgotten.err) == (0, True)
     assert online(folder) == set()
     assert (code, "Traceback" in errors) == (0, False)
+
+
+def test_a_run_whose_process_was_killed_is_said_to_be_interrupted(gardens: Path) -> None:
+    """Under way as long as another process holds the lock; then cut, with the cause and who takes it up again."""
+    ledger(gardens, "UPDATE run SET state = 'running', ended = NULL")
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    (lock,) = (gardens / "data").rglob("store/lock")
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        alive = carrefour(gardens, "status")
+        holder.communicate()
+    killed = carrefour(gardens, "status")
+    as_json = carrefour(gardens, "status", "--json").json()["sources"]["jardins"]["state"]
+    assert carrefour(gardens, "rebuild").code == 0
+    noted = carrefour(gardens, "runs")
+
+    assert ("en cours" in alive.said, "interrompue" in alive.said) == (True, False)
+    for told in (killed, noted):
+        assert "jardins : interrompue" in told.said
+        assert "arrêté ou tué ; carrefour serve ou worker la reprend" in told.said
+    assert as_json == "abandoned"
 
 
 # -- records and sources that leave ---------------------------------------------------------------------------------
