@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -107,3 +108,22 @@ def test_the_headers_of_the_answer_tell_how_the_list_goes_on(
 
     assert code == 0
     assert "[paging]\nlink = true\n" in out
+
+
+def test_a_feed_that_cannot_be_had_promises_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tries a suggestion again, and there is no source file yet whose `url` could be wrong."""
+    (tmp_path / "carrefour.toml").write_text("fetch_private = true\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    port = socket.socket()
+    port.bind(("127.0.0.1", 0))
+    with port:
+        silent = run(capsys, monkeypatch, "source", "suggest", f"http://127.0.0.1:{port.getsockname()[1]}/f.csv")
+    nowhere = run(capsys, monkeypatch, "source", "suggest", str(tmp_path / "nofile.csv"))
+
+    for code, _, error in (silent, nowhere):
+        assert code != 0
+        assert ("réessaierons" in error, "fichier de la source" in error) == (False, False)
+    assert "souvent passager" in silent[2]
+    assert "Vérifiez son chemin" in nowhere[2]

@@ -83,8 +83,8 @@ def _from_file(path: Path, request: FetchRequest) -> Fetched:
     except OSError as error:
         why = os_reason(error)
         raise ConfigError(
-            f"The file {path} cannot be read: {why['en']}. Check `url` in the source file.",
-            f"Le fichier {path} ne peut pas être lu : {why['fr']}. Vérifiez `url` dans le fichier de la source.",
+            f"The file {path} cannot be read: {why['en']}. Check its path.",
+            f"Le fichier {path} ne peut pas être lu : {why['fr']}. Vérifiez son chemin.",
         ) from error
     if len(body) > request.max_bytes:
         raise too_large(str(path), request.max_bytes)
@@ -162,8 +162,8 @@ class _Fetch:
             return invalid_address(url)
         return FetchFailed(
             Fault.UNREACHABLE,
-            f"{host} ne répond pas ou répond n'importe quoi. Nous réessaierons.",
-            f"{host} does not answer, or answers nonsense; it will be tried again. ({_cause(error)})",
+            f"{host} ne répond pas ou répond n'importe quoi. C'est souvent passager.",
+            f"{host} does not answer, or answers nonsense; this often passes. ({_cause(error)})",
         )
 
     def _received(self, response: requests.Response, url: str, moved_to: str | None) -> Fetched:
@@ -235,9 +235,9 @@ class _Fetch:
         seconds = self._request.max_seconds
         return FetchFailed(
             Fault.TIMEOUT,
-            f"{shown(url)} n'a pas livré son fichier en {seconds:g} secondes. Nous réessaierons ; sinon relevez "
+            f"{shown(url)} n'a pas livré son fichier en {seconds:g} secondes. C'est souvent passager ; sinon relevez "
             "[limits] seconds.",
-            f"{shown(url)} did not deliver its file within {seconds:g} seconds. It will be tried again; else raise "
+            f"{shown(url)} did not deliver its file within {seconds:g} seconds. This often passes; else raise "
             "[limits] seconds.",
         )
 

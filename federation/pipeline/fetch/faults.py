@@ -70,8 +70,8 @@ def bad_status(url: str, status: int, retry_after: str | None) -> FetchFailed | 
     if status >= 500 or status in (408, 425, 429):
         return FetchFailed(
             Fault.STATUS,
-            f"{where} répond par l'erreur {status} : panne ou surcharge chez le partenaire. Nous réessaierons.",
-            f"{where} answers with error {status}: a fault or overload at the partner's. It will be tried again.",
+            f"{where} répond par l'erreur {status} : panne ou surcharge chez le partenaire. C'est souvent passager.",
+            f"{where} answers with error {status}: a fault or overload at the partner's. This often passes.",
             status,
             retry_after,
         )
@@ -143,9 +143,9 @@ def robots_unknown(url: str, error: FetchFailed) -> FetchFailed:
     return FetchFailed(
         Fault.ROBOTS,
         f"{where} répond par l'erreur {error.status} : tant qu'il est en panne, les règles du site nous interdisent "
-        "d'en lire davantage. Nous réessaierons.",
+        "d'en lire davantage. C'est souvent passager.",
         f"{where} answers with error {error.status}: as long as it is out of order, we may not read any more of the "
-        "site. It will be tried again.",
+        "site. This often passes.",
         error.status,
         error.retry_after,
     )

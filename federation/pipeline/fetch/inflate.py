@@ -48,8 +48,8 @@ def _inflated(machine: zlib._Decompress, data: bytes, where: str) -> bytes:
     except zlib.error as error:
         raise FetchFailed(
             Fault.ENCODING,
-            f"La compression de la réponse de {where} est abîmée. Nous réessaierons.",
-            f"The compression of the answer of {where} is damaged ({error}). It will be tried again.",
+            f"La compression de la réponse de {where} est abîmée. C'est souvent passager.",
+            f"The compression of the answer of {where} is damaged ({error}). This often passes.",
         ) from error
 
 

@@ -222,7 +222,7 @@ def _cut(text: str) -> UnreadableFeed:
         "cut",
         f"Le fichier semble coupé : il s'arrête ligne {line} sans saut de ligne final, et le serveur n'a pas "
         "annoncé sa "
-        "longueur. Rien n'a été repris ; nous réessaierons.",
+        "longueur. Rien n'a été repris ; c'est souvent passager.",
         f"The body was probably cut: it stops on line {line} without a final newline, and the server did not announce "
-        "its length. Nothing was taken from it; it will be tried again.",
+        "its length. Nothing was taken from it; this often passes.",
     )
