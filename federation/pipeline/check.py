@@ -83,7 +83,10 @@ def _suggested(path: Path, settings: Settings, vocabulary: Vocabulary) -> tuple[
             f"{path} : c'est une page web, sans fiches qu'une machine puisse lire. Cherchez l'export (CSV, JSON, "
             "GeoJSON, RSS), ou nommez la source à suivre : `carrefour check FICHIER --source ID`.",
         )
-    return replace(found.source, licence=found.source.licence or UNKNOWN_LICENCE), (_by_guess(found.text, path),)
+    return replace(found.source, licence=found.source.licence or UNKNOWN_LICENCE), (
+        _by_guess(found.text, path),
+        *found.remarks,
+    )
 
 
 def _by_guess(text: str, path: Path) -> Finding:

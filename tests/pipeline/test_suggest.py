@@ -345,3 +345,33 @@ def test_with_its_licence_alone_a_suggestion_takes_most_of_a_real_feed(shared: P
         records += sum(outcome.record is not None for outcome in made)
 
     assert records > rows_seen * 0.7
+
+
+def remarked(found: Suggestion) -> dict[str, str]:
+    """What is said of a guess, by rule, in French."""
+    return {finding.rule: finding.message["fr"] for finding in found.remarks}
+
+
+def test_a_list_without_pages_and_ids_says_so_and_what_to_do() -> None:
+    """All records would lead to one supposed address: whoever tries the list must read it."""
+    bare = [{key: value for key, value in row.items() if key not in {"N°", "Fiche"}} for row in ROWS]
+
+    said = remarked(suggested(table(bare)))
+
+    assert said.keys() == {"guess-no-id", "guess-no-page"}
+    assert "Ajoutez une colonne « id »" in said["guess-no-id"]
+    assert "https://recycleries.example/" in said["guess-no-page"]
+    assert "Ajoutez une colonne « page »" in said["guess-no-page"]
+    assert remarked(suggested(table(ROWS))) == {}
+    assert remarked(suggested(as_json([{**row, "N°": None} for row in ROWS]))) == {}  # the page names each
+
+
+@pytest.mark.parametrize("form", [table, as_json])
+def test_an_id_that_comes_twice_is_named_with_its_value(form: Any) -> None:
+    """Two rows are enough: the column would be the id but for this value."""
+    found = suggested(form([{**row, "N°": 1} for row in ROWS[:2]]))
+
+    (finding,) = found.remarks
+    assert (finding.rule, finding.field, finding.value) == ("guess-id-repeated", "N°", "1")
+    assert "« 1 » y est 2 fois" in finding.message["fr"]
+    assert "Colonne « N° » : la valeur « 1 » y est 2 fois" in found.text

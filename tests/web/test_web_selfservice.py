@@ -236,6 +236,16 @@ def test_an_empty_table_is_told_in_words_of_tables(client: FlaskClient, name: st
 
 
 @pytest.mark.usefixtures("here")
+def test_a_list_without_a_page_for_each_record_says_so(client: FlaskClient) -> None:
+    """The records would enter, but lead nowhere: that stands among what is to be corrected, with what to do."""
+    said = account(client, "\n".join(f"{row[0]};{row[1]};{row[2]}" for row in ROWS).encode(), "x.csv")
+
+    assert "2 fiches entreraient" in said
+    assert "Aucune colonne ne donne la page de chaque fiche" in said
+    assert "Ajoutez une colonne « page »" in said
+
+
+@pytest.mark.usefixtures("here")
 def test_findings_speak_english_to_english_readers(client: FlaskClient) -> None:
     """The same account under /en/: causes, rows and buttons."""
     said = account(client, CSV + b"\n3;;Sans nom;https://jardins.example/3;Nevers;AGR", "x.csv", "/en")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from federation.errors import PartnerError
-from federation.model import RawRecord
+from federation.model import Finding, RawRecord
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
 from federation.pipeline.mapping.paths import compile_paths
 from federation.pipeline.mapping.values import leaves, plain
@@ -24,6 +24,7 @@ from federation.pipeline.sources import Source, parse_source
 from federation.pipeline.suggest.columns import ROWS, Column, columns_of
 from federation.pipeline.suggest.guess import Guess, guess
 from federation.pipeline.suggest.matching import Matches, match, separator_of
+from federation.pipeline.suggest.remarks import remarks, repeated_id
 from federation.pipeline.suggest.text import note, quoted, value
 from federation.vocabulary import Field, Kind, Vocabulary, fold
 
@@ -39,13 +40,15 @@ _EXAMPLE = 40
 class Suggestion:
     """A source file that loads: its ``text``, the same read (``source``), and how many rows it was made from.
 
-    ``elsewhere``: the feed lies at another address than the one given, and its rows have not been seen.
+    ``elsewhere``: the feed lies at another address than the one given, and its rows have not been seen. ``remarks``:
+    what the partner should know of the guess.
     """
 
     text: str
     source: Source
     rows: int
     elsewhere: bool = False
+    remarks: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ def suggest(answer: Answer, vocabulary: Vocabulary, lang: str = "fr") -> Suggest
     text = draft.text(None, rows)
     source = parse_source(text, f"{draft.id}.toml", vocabulary)
     text = draft.text(source, rows)
-    return Suggestion(text, parse_source(text, f"{draft.id}.toml", vocabulary), count, found.elsewhere)
+    source = parse_source(text, f"{draft.id}.toml", vocabulary)
+    return Suggestion(text, source, count, found.elsewhere, draft.remarks())
 
 
 def _rows(found: Guess, answer: Answer, vocabulary: Vocabulary) -> list[dict[str, Any]]:
@@ -111,6 +115,16 @@ class _Draft:
         empty = Matches({}, None, None, None, ())
         self._matches = match(columns, rows, vocabulary) if self._mapped and columns else empty
         self.id = _slug(found.url)
+
+    def remarks(self) -> tuple[Finding, ...]:
+        """What a table, or a list without a profile, lacks."""
+        named = self._rows and self._mapped and self._found.profile is None and self._found.format != "html"
+        return remarks(self._matches, self._site(), self._rows) if named else ()
+
+    def _site(self) -> str:
+        """What stands for the page of each record where the feed gives none."""
+        site = urlsplit(self._found.url)
+        return f"{site.scheme}://{site.netloc}/" if site.netloc else "https://exemple.org/"
 
     def _say(self, fr: str, en: str) -> str:
         return note(fr if self._lang == "fr" else en)
@@ -202,6 +216,9 @@ class _Draft:
 
     def _names(self) -> Iterator[str]:
         matches = self._matches
+        if matches.repeated is not None:
+            column, said = matches.repeated[0].path, repeated_id(matches)
+            yield self._say(f"Colonne « {column} » : {said['fr']}", f"Column “{column}”: {said['en']}")
         if matches.id is not None:
             yield f"id = {quoted(matches.id.path)}"
         elif matches.page is None:
@@ -224,12 +241,11 @@ class _Draft:
         if matches.page is not None:
             yield f"page = {quoted(matches.page.path)}"
         else:
-            site = urlsplit(self._found.url)
-            address = f"{site.scheme}://{site.netloc}/" if site.netloc else "https://exemple.org/"
             yield self._say(
-                "La page d'une fiche, avec {id} si possible.", "The page of a record, with {id} if possible."
+                "Aucune colonne n'est la page de chaque fiche : écrivez son adresse, avec {id} si possible.",
+                "No column is the page of each record: write its address, with {id} if possible.",
             )
-            yield f"page = {quoted(address)}"
+            yield f"page = {quoted(self._site())}"
 
     def _only(self) -> Iterator[str]:
         if self._matches.published is not None:

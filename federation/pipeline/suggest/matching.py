@@ -6,6 +6,7 @@ Must never be sure: whoever reads the suggestion decides.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -23,13 +24,17 @@ _OTHER_THINGS = frozenset({"id", "type", "types", "nombre", "nb", "source", "dep
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What a suggestion is made of: our term to a column, the id and the page, a condition, the rest."""
+    """What a suggestion is made of: our term to a column, the id and the page, a condition, the rest.
+
+    ``repeated``: without an id, the column that would be it but for a value that comes again, that value, how often.
+    """
 
     fields: Mapping[str, Column]
     id: Column | None
     page: Column | None
     published: tuple[Column, tuple[str, ...]] | None
     unknown: tuple[Column, ...]
+    repeated: tuple[Column, str, int] | None = None
 
 
 def match(columns: list[Column], rows: int, vocabulary: Vocabulary) -> Matches:
@@ -44,7 +49,8 @@ def match(columns: list[Column], rows: int, vocabulary: Vocabulary) -> Matches:
     published = _published(columns)
     taken = {id(column) for column in (*fields.values(), identity, page, published[0] if published else None)}
     unknown = tuple(column for column in columns if id(column) not in taken)
-    return Matches(fields, identity, page, published, unknown)
+    repeated = _repeated(columns, rows) if identity is None else None
+    return Matches(fields, identity, page, published, unknown, repeated)
 
 
 def plain(title: str) -> str:
@@ -147,6 +153,18 @@ def _identity(columns: list[Column], rows: int) -> Column | None:
         words = plain(column.title).split()
         if column.shape is not Shape.URL and ("id" in words or "identifiant" in words or "siret" in words):
             return column
+    return None
+
+
+def _repeated(columns: list[Column], rows: int) -> tuple[Column, str, int] | None:
+    """The column whose title says that it names rows, and its commonest value; not if most values come again."""
+    full = [column for column in columns if column.filled == rows and not column.many]
+    for wanted in IDS:
+        for column in full:
+            if plain(column.title) == wanted and len(set(column.values)) * 2 >= len(column.values):
+                value, count = Counter(column.values).most_common(1)[0]
+                if count > 1:
+                    return column, value, count
     return None
 
 

@@ -44,26 +44,29 @@ def examine(task: Task, body: bytes, vocabulary: Vocabulary, now: datetime) -> d
     """
     account: dict[str, Any] = {"format": detect(body, task.content_type, task.name), "state": "read", "message": None}
     try:
-        source = _source(task, body, vocabulary, account)
+        source, remarks = _source(task, body, vocabulary, account)
     except ConfigError as error:
         return {**account, "state": "source", "message": dict(error.text)}
     except PartnerError as error:
         return {**account, "state": "unreadable", "message": dict(error.text)}
     account["format"] = source.format
     if account["state"] == "read":
-        _Trial(task, source, vocabulary, now).run(body, account)
+        _Trial(task, source, vocabulary, now).run(body, account, remarks)
     return account
 
 
-def _source(task: Task, body: bytes, vocabulary: Vocabulary, account: dict[str, Any]) -> Source:
-    """The source to use; the account says where it is from, and if the body is not its feed."""
+def _source(
+    task: Task, body: bytes, vocabulary: Vocabulary, account: dict[str, Any]
+) -> tuple[Source, tuple[Finding, ...]]:
+    """The source to use, and what is to be said of a guess; the account says where it is from, and if the body is not
+    its feed."""
     if task.toml:
         account |= {"toml": task.toml, "origin": "own"}
-        return visitor_source(task.toml, vocabulary)
+        return visitor_source(task.toml, vocabulary), ()
     if task.profile:
         text, source = profile_source(task, account["format"] or "json", vocabulary)
         account |= {"toml": text, "origin": "profile"}
-        return source
+        return source, ()
     answer = Answer(body, address(task), task.content_type, task.charset, None, task.length_proved)
     found = suggest(answer, vocabulary, task.lang)
     text = found.text
@@ -76,7 +79,7 @@ def _source(task: Task, body: bytes, vocabulary: Vocabulary, account: dict[str, 
         account |= {"state": "unknown", "message": _elsewhere(found.source.url)}
     elif found.source.format == "html" and found.source.profile is None:
         account |= {"state": "unknown", "message": _PLAIN_PAGE}
-    return licensed(found.source)
+    return licensed(found.source), found.remarks
 
 
 def _elsewhere(url: str) -> dict[str, str]:
@@ -106,7 +109,7 @@ class _Trial:
         self._records: list[dict[str, Any]] = []
         self._read = 0
 
-    def run(self, body: bytes, account: dict[str, Any]) -> None:
+    def run(self, body: bytes, account: dict[str, Any], remarks: tuple[Finding, ...]) -> None:
         """Fill the account. What stops the feed stands in it, beside what was done before."""
         task = self._task
         fetched = Fetched(
@@ -120,7 +123,7 @@ class _Trial:
             rest = self._map(reading, columns)
         except CarrefourError as error:
             account |= {"state": "unreadable", "message": dict(error.text)}
-        for finding in (*(reading.findings if reading else ()), *columns.findings("")):
+        for finding in (*remarks, *(reading.findings if reading else ()), *columns.findings("")):
             self._tell(finding, "")
         account |= {
             "counts": asdict(self._planner.counts(False)),
