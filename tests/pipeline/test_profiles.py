@@ -247,6 +247,21 @@ def test_points_of_geojson_become_records(vocabulary: Vocabulary) -> None:
     assert "latitude" not in second
 
 
+def test_keywords_of_schema_org_are_told_apart_at_commas(vocabulary: Vocabulary) -> None:
+    """As schema.org says; a source file may say otherwise."""
+    node = {
+        "@context": "https://schema.org", "@type": "Project", "@id": "https://a.example/1", "name": "A",
+        "description": "Un jardin où l'on composte à plusieurs.", "keywords": "Bocage, compost",
+    }  # fmt: skip
+    body = json.dumps(node).encode()
+
+    (plain,) = outcomes(source(vocabulary, "schema.org"), body, vocabulary)
+    (other,) = outcomes(source(vocabulary, "schema.org", '[split]\ntheme = ";"\n'), body, vocabulary)
+
+    assert said(plain)["keywords"] == {'"Bocage"', '"compost"'}
+    assert said(other)["keywords"] == {'"Bocage, compost"'}
+
+
 def test_pages_with_schema_org_become_records_named_by_their_address(vocabulary: Vocabulary) -> None:
     """The page itself is the id."""
     page = (
