@@ -104,6 +104,9 @@ class StandIn:
         self.done.append(f"{order.kind.value} {order.of}")
         return self._finish(run, before.source, RunState.SUCCEEDED, "")
 
+    def erase(self) -> int:
+        return 0
+
     def prune(self) -> None:
         self.pruned += 1
 
