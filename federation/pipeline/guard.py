@@ -36,12 +36,10 @@ class Figures:
     """What the guard judges of one run.
 
     ``live``: highest number of live records of the last 30 days, or since the last approval; 0 for a first run.
-    ``after``: live records once the new ones are in.
     ``read``: rows; 0 also if all were refused and none is of a known record.
     ``gone``: records missing now, and withdrawn for absence in these 30 days without approval, but for those that this
-    run brings back; ``explicit``: deletes
-    that the feed asks for; ``rejected``: live records refused for the first time; ``matched``: new records that look
-    like one that is missing.
+    run brings back; ``explicit``: deletes that the feed asks for; ``rejected``: live records refused for the first
+    time; ``matched``: new records that look like one that is missing.
     """
 
     live: int
@@ -53,19 +51,24 @@ class Figures:
     rejected: int = 0
     new: int = 0
     matched: int = 0
-    after: int = 0
 
 
-def judge(figures: Figures, thresholds: Thresholds, ceilings: Mapping[Rule, int] | None = None) -> tuple[Hold, ...]:
+def judge(
+    figures: Figures,
+    thresholds: Thresholds,
+    ceilings: Mapping[Rule, int] | None = None,
+    waiting: Mapping[Rule, int] | None = None,
+) -> tuple[Hold, ...]:
     """Say which rules fire, each with its figure, its limit and the part of the plan that it withholds.
 
-    ``ceilings`` are a person's approval: up to that figure a rule does not fire. From the second run on; a first run
-    has nothing to lose.
+    ``ceilings`` are a person's approval: up to that figure a rule does not fire. ``waiting`` are the limits of what
+    waits for one: new records that came beside it do not raise them, so the same feed again is judged alike. From the
+    second run on; a first run has nothing to lose.
     """
     if not figures.live:
         return ()
     allowed = ceilings or {}
-    fired = [*_renamed(figures, thresholds), *_by_figures(figures, thresholds, allowed.get(Rule.GROWTH, -1))]
+    fired = [*_renamed(figures, thresholds), *_by_figures(figures, thresholds, waiting or {})]
     holds = [hold for hold in fired if hold.figure > allowed.get(hold.rule, -1)]
     if any(hold.rule is Rule.RE_IDENTIFIED for hold in holds):
         return tuple(hold for hold in holds if hold.rule is Rule.RE_IDENTIFIED)  # it explains the others
@@ -87,24 +90,21 @@ def _renamed(figures: Figures, thresholds: Thresholds) -> list[Hold]:
     return [Hold(Rule.RE_IDENTIFIED, figures.new, limit, _ALL)]
 
 
-def _by_figures(figures: Figures, thresholds: Thresholds, may_grow: int) -> list[Hold]:
-    """Measure each figure. What the run brings in counts among the live, unless it is withheld: when the same feed
-    comes again, or the run is cut and begun again, these are live and the judgement must be the same."""
+def _by_figures(figures: Figures, thresholds: Thresholds, waiting: Mapping[Rule, int]) -> list[Hold]:
+    live = figures.live
     if not figures.read:
-        return [Hold(Rule.EMPTY, figures.live, 0, _ALL)]
-    growth = _measured(Rule.GROWTH, figures.new, thresholds.new_least, thresholds.new, figures.live, Part.NEW)
-    grows = not growth or figures.new <= may_grow
-    live = max(figures.live, figures.after) if grows else figures.live
-    gone, explicit, rejected = thresholds.gone, thresholds.explicit, thresholds.rejected
+        return [Hold(Rule.EMPTY, live, 0, _ALL)]
+    rules: tuple[tuple[Rule, int, int, float, set[Part]], ...] = (
+        (Rule.SHRINK, figures.gone, thresholds.gone_least, thresholds.gone, {Part.WITHDRAWALS}),
+        (Rule.EXPLICIT, figures.explicit, thresholds.explicit_least, thresholds.explicit, {Part.DELETES}),
+        (Rule.CHANGE, figures.changed, thresholds.changed_least, thresholds.changed, {Part.CHANGES}),
+        (Rule.REJECT, figures.rejected, thresholds.rejected_least, thresholds.rejected, set()),
+        (Rule.GROWTH, figures.new, thresholds.new_least, thresholds.new, {Part.NEW}),
+    )
+    limits = {rule: max(least, int(share * live)) for rule, _, least, share, _ in rules}
+    limits |= {rule: min(limit, waiting.get(rule, limit)) for rule, limit in limits.items()}
     return [
-        *_measured(Rule.SHRINK, figures.gone, thresholds.gone_least, gone, live, Part.WITHDRAWALS),
-        *_measured(Rule.EXPLICIT, figures.explicit, thresholds.explicit_least, explicit, live, Part.DELETES),
-        *_measured(Rule.CHANGE, figures.changed, thresholds.changed_least, thresholds.changed, live, Part.CHANGES),
-        *_measured(Rule.REJECT, figures.rejected, thresholds.rejected_least, rejected, live),
-        *growth,
+        Hold(rule, figure, limits[rule], frozenset(parts))
+        for rule, figure, _, _, parts in rules
+        if figure > limits[rule]
     ]
-
-
-def _measured(rule: Rule, figure: int, least: int, share: float, live: int, *parts: Part) -> list[Hold]:
-    limit = max(least, int(share * live))
-    return [Hold(rule, figure, limit, frozenset(parts))] if figure > limit else []

@@ -12,7 +12,7 @@ from itertools import chain
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger.findings import DELETE_HELD
-from federation.ledger.records import PRESENT, RecordState, RecordStatus
+from federation.ledger.records import RecordState, RecordStatus
 from federation.model import Counts, Finding, Hold, Outcome, Part, Rule, RunState, Severity, Text
 from federation.pipeline.absence import Grace, Miss, count
 from federation.pipeline.account import Account
@@ -37,9 +37,10 @@ class Known:
 
     ``states`` by the partner's key; ``elsewhere``: keys that other sources of the partner own; ``live`` and ``gone``
     as the guard wants them (see Figures; ``gone``: the keys of those withdrawn lately for absence); ``ceilings`` and
-    ``confirmed`` are a person's approval; ``graphs`` gives the content of records by their IRIs. ``replayed``: the list
-    is an old one, so that silence on a record says nothing of what the partner lists now. ``forgetful``: a record of
-    the partner was erased at a person's request; ``is_forgotten`` says of which keys.
+    ``confirmed`` are a person's approval, ``waiting`` the limits of what waits for one; ``graphs`` gives the content of
+    records by their IRIs. ``replayed``: the list is an old one, so that silence on a record says nothing of what the
+    partner lists now. ``forgetful``: a record of the partner was erased at a person's request; ``is_forgotten`` says of
+    which keys.
     """
 
     states: Mapping[str, RecordState] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Known:
     live: int = 0
     gone: frozenset[str] = frozenset()
     ceilings: Mapping[Rule, int] = field(default_factory=dict)
+    waiting: Mapping[Rule, int] = field(default_factory=dict)
     confirmed: bool = False
     replayed: bool = False
     graphs: Callable[[list[str]], Mapping[str, str]] = lambda _records: {}
@@ -188,7 +190,7 @@ def prepare_unchanged(counts: Counts, known: Known, frame: Frame, news_only: boo
     read = max(counts.read, 1) if news_only else counts.read  # no news is no empty list
     gone = len(missing) + len(known.gone)
     figures = Figures(live=known.live, read=read, accepted=counts.accepted, gone=gone)
-    holds = judge(figures, frame.thresholds, known.ceilings)
+    holds = judge(figures, frame.thresholds, known.ceilings, known.waiting)
     counts = replace(counts, new=0, changed=0, unchanged=counts.accepted)
     if any(hold.rule is Rule.EMPTY for hold in holds):  # an empty list that nobody agrees to any more
         return Plan(RunState.HELD, replace(counts, missing=0, withdrawn=0), holds, withheld(holds), None)
@@ -232,9 +234,8 @@ def _judged(
         rejected=planner.newly_held,
         new=counts.new,
         matched=_matched(known, counts, missing, fresh),
-        after=sum(state.state in PRESENT for state in known.states.values()) + counts.new,
     )
-    holds = judge(figures, frame.thresholds, known.ceilings)
+    holds = judge(figures, frame.thresholds, known.ceilings, known.waiting)
     if empty and known.live and not holds:  # a person has confirmed that the list is empty
         missing, whole, state = planner.missing(), True, RunState.SUCCEEDED
     parts = withheld(holds)

@@ -179,16 +179,30 @@ def test_undoing_a_join_leaves_no_line(here: Instance, known: bool) -> None:
 
 
 def test_the_same_feed_again_is_judged_alike(here: Instance) -> None:
-    """New records raise the limits for the run that brings them in: not minutes later, for the same feed."""
+    """New records that come beside a loss do not make room for it: it waits for a person, that night and after."""
     here.run(rows(100))
     for _ in range(8):
         is_held(here.night(rows(79)), Rule.SHRINK)
     grown = here.night([*rows(79), *rows(20, start=200)])
-    assert (rules(grown), grown.counts.withdrawn) == (set(), 21)
+    assert (rules(grown), grown.counts.new, grown.counts.withdrawn) == ({Rule.SHRINK}, 20, 0)
     before, told = here.dump(), here.told()
     again = here.run()
-    assert (rules(again), again.counts.withdrawn) == (set(), 0)
+    assert (again.holds, again.counts.withdrawn) == (grown.holds, 0)
     assert (here.dump(), here.told()) == (before, told)
+    here.approve(grown, shrink=21)
+    assert here.run().counts.withdrawn == 21
+
+
+def test_a_cut_run_holds_what_it_had_held(here: Instance) -> None:
+    """Though what it brought before the cut is live by then."""
+    here.run(rows(10))
+    feed = [*rows(10, "Autre texte"), *rows(60, start=100)]
+    here.clock.turn(NIGHT)
+    here.feed(feed)
+    cut(here)
+    assert len(here.online()) == 70
+    resumed = here.run()
+    assert {hold.rule: (hold.figure, hold.limit) for hold in resumed.holds} == {Rule.CHANGE: (10, 5)}
 
 
 def test_records_that_come_back_are_no_loss(here: Instance) -> None:
