@@ -13,8 +13,10 @@ from federation.cli.people import YES, confirm, known, operator, unknown
 from federation.cli.reports import run_line
 from federation.cli.shell import Shell
 from federation.errors import ConfigError
+from federation.model import Text
 from federation.pipeline.fetch import FetchRequest, fetch
 from federation.pipeline.sources import load_source
+from federation.pipeline.sources.schema import SourceTable
 from federation.pipeline.suggest import Answer, suggest
 from federation.settings import CONFIG_NAME, Settings, load_settings
 from federation.vocabulary import load
@@ -65,6 +67,9 @@ def suggest_command(shell: Shell, feed: str) -> None:
 def check_source_command(shell: Shell, file: Path) -> None:
     """Check the source FILE: every fault with its line and the nearest valid word. The feed is not read."""
     source = load_source(file, load())
+    for key in SourceTable.model_fields:
+        if f"source.{key}" not in source.lines and (line := source.lines.get(f"request.{key}")) is not None:
+            shell.tell(_as_parameter(file, line, key))
     if source.licence is None:
         raise ConfigError(
             f"{file.name}: there is no `licence` in [source]; without an open one no record is accepted.",
@@ -129,6 +134,16 @@ def retire_command(shell: Shell, source: str, yes: bool) -> int:
     report = carry_out(shell, platform, source, lambda: platform.operations.retire(source, operator()))
     click.echo(run_line(report, shell.lang))
     return exit_code([report])
+
+
+def _as_parameter(file: Path, line: int, key: str) -> Text:
+    """What to say of a key of [source] that stands under [request], as one that is written below that header does."""
+    return {
+        "fr": f"{file.name}, ligne {line} : `{key}` se trouve sous [request] et part chez le partenaire comme "
+        "paramètre. Si c'est la clé de [source], mettez-la au-dessus de [request].",
+        "en": f"{file.name}, line {line}: `{key}` stands under [request] and goes to the partner as a parameter. If it "
+        "is the key of [source], put it above [request].",
+    }
 
 
 def _settings(shell: Shell) -> Settings:

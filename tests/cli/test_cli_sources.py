@@ -127,3 +127,16 @@ def test_a_feed_that_cannot_be_had_promises_nothing(
         assert ("réessaierons" in error, "fichier de la source" in error) == (False, False)
     assert "souvent passager" in silent[2]
     assert "Vérifiez son chemin" in nowhere[2]
+
+
+def test_a_licence_that_stands_under_request_is_pointed_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go to the partner as a parameter, and no record would be accepted."""
+    file = tmp_path / "a.toml"
+    file.write_text('[source]\nurl = "https://a.example/f"\nformat = "csv"\n[request]\nlicence = "CC0"\n', "utf-8")
+
+    code, _, error = run(capsys, monkeypatch, "source", "check", str(file))
+
+    assert (code, "`licence` manque" in error) == (2, True)
+    assert "a.toml, ligne 5 : `licence` se trouve sous [request]" in error

@@ -110,6 +110,7 @@ def test_a_typing_error_is_named_with_its_line_and_the_nearest_word(vocabulary: 
         (f'[fields]\nname = "{"a" * 201}"', 'line 10: the path of "name" has more than 200 characters.'),
         ('[request]\nheaders.Authorization = "Bearer abc"', 'line 10: "Authorization" looks like a secret'),
         ('[request.header]\nx = "y"', 'line 9: there is no "header" in [request]. Did you mean "headers"?'),
+        ('[limits]\nlicence = "CC0"', "line 10: `licence` is a key of [source], and stands under [limits] here"),
         ("[limits]\nrecord = 5", 'line 10: there is no "record" in [limits]. Did you mean "records"?'),
         ("[limits]\nrecords = -5", "line 10: `records`:"),
     ],
@@ -363,3 +364,10 @@ def test_a_list_in_pages_is_described_in_its_own_table(vocabulary: Vocabulary) -
 def test_a_paging_that_cannot_be_is_named_with_its_line(vocabulary: Vocabulary, lines: str, expected: str) -> None:
     """One way to the next page, and only one."""
     assert expected in refusal(HEAD + lines + "\n", vocabulary)
+
+
+def test_a_key_of_source_that_stands_under_request_is_found(vocabulary: Vocabulary) -> None:
+    """A table goes on to the next header: what is written below [request] is in it."""
+    said = refusal('[source]\npartner = "a"\n[request]\nurl = "https://a.example/f"\nformat = "csv"\n', vocabulary)
+
+    assert "`url` is missing in [source]. `url` is a key of [source], and stands under [request] here" in said

@@ -20,6 +20,10 @@ FAULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "profile": ("il n'y a pas de profil « {name} ».", 'there is no profile "{name}".'),
         "key": ("il n'y a pas de « {key} » dans [{table}].", 'there is no "{key}" in [{table}].'),
+        "misplaced": (
+            "`{key}` est une clé de [source], et se trouve ici sous [{table}] : déplacez-la.",
+            "`{key}` is a key of [source], and stands under [{table}] here: move it.",
+        ),
         "missing": ("`{key}` manque dans [{table}].", "`{key}` is missing in [{table}]."),
         "choice": ("`{key}` ne peut pas être « {value} ».", '`{key}` cannot be "{value}".'),
         "no-format": (
@@ -116,6 +120,22 @@ def say(rule: str, near: str | None = None, /, **values: object) -> Text:
     if near is not None:
         fr, en = f"{fr} Vouliez-vous « {near} » ?", f'{en} Did you mean "{near}"?'
     return {"fr": fr, "en": en}
+
+
+def strange(key: str, table: str, known: Iterable[str], of_source: Iterable[str]) -> Text:
+    """What to say of a key that ``table`` does not know: one of [source] stands in the wrong place."""
+    if table != "source" and key in of_source:
+        return say("misplaced", key=key, table=table)
+    return say("key", nearest(key, known), key=key, table=table)
+
+
+def missing(rule: str, key: str, table: str, request: Mapping[str, Any]) -> Text:
+    """What to say of a key that is not there; under [request], where anything may stand, it is a parameter."""
+    text = say(rule, key=key, table=table)
+    if table != "source" or key not in request:
+        return text
+    hint = say("misplaced", key=key, table="request")
+    return {lang: f"{said} {hint[lang]}" for lang, said in text.items()}
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from federation.errors import ConfigError, os_reason, toml_fault
 from federation.model import Openness, Text
-from federation.pipeline.sources.faults import all_faults, nearest, say, value_fault
+from federation.pipeline.sources.faults import all_faults, missing, nearest, say, strange, value_fault
 from federation.pipeline.sources.schema import OPEN_TABLES, TABLES, PartnerTable, RecordsTable, SourceTable
 from federation.pipeline.sources.select import read_select
 from federation.pipeline.sources.source import Crosswalk, Limits, Paging, Partner, Records, Request, Source, coverage_of
@@ -124,9 +124,9 @@ class _Reading:
                 last = str(item["loc"][0]) if item["loc"] else key  # what follows are pydantic's own names
                 if item["type"] == "extra_forbidden":
                     known = list(model.model_fields)
-                    self.fault(where, say("key", nearest(last, known), key=last, table=key))
+                    self.fault(where, strange(last, key, known, SourceTable.model_fields))
                 elif item["type"] == "missing":
-                    self.fault(where, say("missing", key=last, table=key))
+                    self.fault(where, missing("missing", last, key, tables.get("request", {})))
                 elif item["type"] == "literal_error":
                     allowed = re.findall(r"'([^']+)'", str(item.get("ctx", {}).get("expected", "")))
                     given = str(item["input"])
@@ -142,7 +142,7 @@ class _Reading:
         identity = source.id or Path(self.name).stem
         slug = source.partner or partner.slug or identity
         if source.format is None:
-            self.fault(("source",), say("no-format"))
+            self.fault(("source",), missing("no-format", "format", "source", self.tables.get("request", {})))
         licence = self._licence(source.licence)
         if not source.url.startswith(("http://", "https://")) and re.match(r"[a-z]+://", source.url):
             self.fault(("source", "url"), say("url"))
