@@ -197,6 +197,8 @@ def test_a_page_with_a_record_for_machines_is_a_feed(client: FlaskClient) -> Non
         ("contexte.jsonld", linked(2, '"https://elsewhere.example/context.jsonld"'), "nous n'en avons pas de copie"),
         ("coupe.geojson", features()[:-20], "est coupé"),
         ("carte.geojson", features("[300, 99]"), "300"),
+        ("echangee.geojson", features("[45.77, 3.08]"), "latitude et longitude semblent échangées : « 3.08, 45.77 »"),
+        ("texte.geojson", features('["3,08", "45,77"]'), "écrites comme du texte (élément 1, élément 2)"),
         ("coupe.xlsx", workbook()[:-400], "classeur"),
         ("casse.xlsx", cut_workbook(), "classeur"),
         ("page.csv", PAGE, "C'est une page web"),

@@ -76,7 +76,8 @@ def clean_point(
 
     (0, 0) is dropped. Exchanged axes are put right only when that is certain: out of range, or a French mainland
     postcode (or ``area`` FR) whose exchanged point alone lies there. ``area`` is ``FR`` or a box (south, west,
-    north, east); a point outside gets a hint.
+    north, east); a point outside gets a hint. So does, with neither to place it, one in or off East Africa that
+    exchanged lies in mainland France: hardly any project is there, but that is not certain.
     """
     ignored: list[Problem] = []
     given = f"{as_string(latitude)}, {as_string(longitude)}"
@@ -92,6 +93,8 @@ def clean_point(
     if _swapped(y, x, postcode, area):
         lat, lon, y, x = lon, lat, x, y
         problems.append(Problem("point-swapped", given, f"{y}, {x}", kept=True))
+    elif postcode is None and area is None and _within(x, y, (_MAINLAND,)):
+        problems.append(Problem("point-doubtful", given, f"{x}, {y}", kept=True))
     if not (-90 <= y <= 90 and -180 <= x <= 180):
         problems.append(Problem("point-unreadable", given))
         return None

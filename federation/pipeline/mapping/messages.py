@@ -167,6 +167,14 @@ RULES: dict[str, tuple[Severity, str, str]] = {
         "latitude et longitude étaient échangées (« {value} ») ; remises en ordre : {suggestion}.",
         'latitude and longitude were exchanged ("{value}"); put right: {suggestion}.',
     ),
+    "point-doubtful": (
+        _W,
+        "latitude et longitude semblent échangées : « {value} » est au large de la Somalie ou tout près, "
+        "« {suggestion} » serait en France. Le point est gardé tel quel ; s'il est faux, corrigez-le. En GeoJSON la "
+        "longitude vient d'abord.",
+        'latitude and longitude seem to be exchanged: "{value}" lies in or off East Africa, "{suggestion}" would be in '
+        "France. The point is kept as it is; if it is wrong, correct it. In GeoJSON the longitude comes first.",
+    ),
     "point-outside": (
         _I,
         "le point « {value} » est hors du territoire de la source.",

@@ -14,6 +14,7 @@ from federation.pipeline.readers.reading import Reading, ReadOptions, Unreadable
 _GEOMETRIES = frozenset(
     ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"]
 )
+_SHOWN = 5
 _WGS84 = ("CRS84", "4326", "OGC:1.3:CRS84")
 
 
@@ -32,7 +33,7 @@ def read_geojson(body: bytes, options: ReadOptions) -> Reading:
     if len(features) > options.max_records:
         raise too_many(options.max_records)
     parsed.findings += _foreign_crs(document)
-    return Reading("geojson", _rows(features, options), parsed.findings)
+    return Reading("geojson", _rows(features, options, parsed.findings), parsed.findings)
 
 
 def _features(document: Any) -> list[Any]:
@@ -53,16 +54,42 @@ def _features(document: Any) -> list[Any]:
     )
 
 
-def _rows(features: list[Any], options: ReadOptions) -> Iterator[RawRecord | Finding]:
+def _rows(features: list[Any], options: ReadOptions, findings: list[Finding]) -> Iterator[RawRecord | Finding]:
+    written: list[str] = []
     for number, feature in enumerate(features, 1):
         where = f"élément {number}"
         problem = row_problem(feature, where, options.max_record_bytes) or _not_a_feature(feature, where)
         if problem is not None:
             yield problem
-        elif feature.get("properties") is None:
+            continue
+        if _written(feature):
+            written.append(where)
+        if feature.get("properties") is None:
             yield RawRecord(where, {**feature, "properties": {}})
         else:
             yield RawRecord(where, feature)
+    if written:
+        findings.append(_texts(written))
+
+
+def _written(feature: dict[str, Any]) -> bool:
+    """Whether the coordinates of a point are texts; other shapes are not read."""
+    geometry = feature.get("geometry")
+    given = geometry.get("coordinates") if isinstance(geometry, dict) and geometry.get("type") == "Point" else None
+    return isinstance(given, str) or (isinstance(given, list) and any(isinstance(one, str) for one in given[:3]))
+
+
+def _texts(places: list[str]) -> Finding:
+    shown = ", ".join(places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
+    return remark(
+        "geojson-coordinates-text",
+        Severity.WARNING,
+        f"Des coordonnées sont écrites comme du texte ({shown}) : d'autres logiciels ne les liront pas. Écrivez des "
+        "nombres, sans guillemets et avec un point : [3.08, 45.77], la longitude d'abord.",
+        f"Coordinates are written as text ({shown}): other programs will not read them. Write numbers, without quotes "
+        "and with a point: [3.08, 45.77], the longitude first.",
+        field="geometry.coordinates",
+    )
 
 
 def _not_a_feature(feature: dict[str, Any], where: str) -> Finding | None:
