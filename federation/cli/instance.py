@@ -93,9 +93,9 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
     server = listen(app, host, port, settings.trusted_proxies > 0)
     totals = platform.totals()
     texts = {
-        "fr": f"{project_count(*totals, 'fr')} ; SPARQL : {settings.base_url}/sparql\n"
+        "fr": f"{project_count(*totals, 'fr')} ; SPARQL : http://{host}:{port}/sparql\n"
         f"À ouvrir : http://{host}:{port}/  (Ctrl+C pour arrêter)",
-        "en": f"{project_count(*totals, 'en')}; SPARQL: {settings.base_url}/sparql\n"
+        "en": f"{project_count(*totals, 'en')}; SPARQL: http://{host}:{port}/sparql\n"
         f"Open: http://{host}:{port}/  (Ctrl+C to stop)",
     }
     click.echo(shell.say(texts))

@@ -592,6 +592,7 @@ def test_a_server_follows_a_harvest_beside_it_and_ends_when_asked(gardens: Path,
         answer = json.loads(served.get(query, "application/sparql-results+json")[1])
         return int(answer["results"]["bindings"][0]["n"]["value"])
 
+    assert f"SPARQL : {served.address}/sparql" in served.greeting
     first = (served.get("/")[0], count(), served.get("/records/jardins/4", "text/turtle")[0])
     (gardens / "feeds" / "jardins.csv").write_text(
         f"{GARDENS_FEED}4;Un verger à soi;Des pommes pour qui passe.;Jardinage;59000;Lille\n", "utf-8"
