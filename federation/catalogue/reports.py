@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from federation.catalogue.disclosure import Disclosure
-from federation.model import Counts, Finding, RunKind, RunReport, RunState, Severity, Text
+from federation.model import Counts, Finding, Part, Rule, RunKind, RunReport, RunState, Severity, Text
 
 EXAMPLES = 5  # rows shown of one cause
 WORDS = 200  # unknown words shown; the table has all
@@ -276,6 +276,10 @@ _HOLDS: Mapping[str, tuple[str, str]] = {
         "an empty list while {figure} records were online",
     ),
     "shrink": ("{figure} fiches absentes sur {live}, limite {limit}", "{figure} of {live} gone, limit {limit}"),
+    "shrink-with-new": (
+        "{figure} fiches absentes, sur {before} en ligne avant cette moisson, limite {limit}",
+        "{figure} gone, of {before} that were online before this run, limit {limit}",
+    ),
     "explicit": (
         "{figure} suppressions demandées sur {live} fiches, limite {limit}",
         "{figure} of {live} to be deleted, limit {limit}",
@@ -309,9 +313,12 @@ def hold_words(run: RunReport) -> tuple[Text, ...]:
 
 def _hold(run: RunReport, number: int) -> Text:
     hold = run.holds[number]
-    french, english = _HOLDS[hold.rule.value]
+    came = 0 if any(Part.NEW in each.parts for each in run.holds) else run.counts.new
+    with_new = hold.rule is Rule.SHRINK and came  # the guard's base holds what came: beside it the loss looks small
+    french, english = _HOLDS["shrink-with-new" if with_new else hold.rule.value]
     # What was live before the run, as near as its report tells: the gone ones of a shrink stay online while held.
-    figures = {"figure": hold.figure, "limit": hold.limit, "live": max(run.live, hold.figure)}
+    before = max(run.live - came + run.counts.withdrawn, hold.figure)
+    figures = {"figure": hold.figure, "limit": hold.limit, "live": max(run.live, hold.figure), "before": before}
     parts = [_WITHHELD[part.value] for part in sorted(hold.parts, key=lambda one: one.value)]
     kept = {
         "fr": f" En attente d'un accord : {', '.join(fr for fr, _ in parts)}." if parts else "",

@@ -147,6 +147,15 @@ def test_a_shrink_is_said_with_figure_and_limit() -> None:
     assert text["fr"].startswith("60 fiches absentes sur 214, limite 42. En attente d'un accord")
 
 
+def test_a_loss_beside_new_records_is_said_of_what_was_online() -> None:
+    """All 60 are gone and 57 came under new ids: that is no half."""
+    held = (Hold(Rule.SHRINK, 60, 23, frozenset({Part.WITHDRAWALS})),)
+    (text,) = hold_words(a_run(holds=held, live=117, counts=Counts(read=57, accepted=57, new=57, missing=60)))
+
+    assert text["fr"].startswith("60 fiches absentes, sur 60 en ligne avant cette moisson, limite 23.")
+    assert text["en"].startswith("60 gone, of 60 that were online before this run, limit 23.")
+
+
 # -- secrecy --------------------------------------------------------------------------------------------------------
 
 
