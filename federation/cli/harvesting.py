@@ -81,7 +81,7 @@ class _Shown:
         if self._as_json:
             click.echo(json.dumps(run_values(report), ensure_ascii=False))
             return
-        click.echo(run_line(report, self._shell.lang, alone=False))
+        click.echo(f"{report.run}  {run_line(report, self._shell.lang, alone=False)}")
         for line in finding_lines(report.findings, self._shell.lang, SHOWN):
             click.echo(line)
 

@@ -128,7 +128,7 @@ def status_command(shell: Shell, as_json: bool) -> None:
     click.echo(project_count(projects, partners, shell.lang))
     never = {"fr": "jamais moissonnée", "en": "never harvested"}
     for source, run in runs.items():
-        click.echo(run_line(run, shell.lang) if run else f"{source} : {shell.say(never)}")
+        click.echo(f"{run.run}  {run_line(run, shell.lang)}" if run else f"{source} : {shell.say(never)}")
 
 
 def _cut(run: RunReport | None) -> RunReport | None:

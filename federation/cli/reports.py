@@ -31,9 +31,9 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
     if report.message and (alone or told is None):
         parts.append(told.message.get(lang, report.message) if told else report.message)
     if _unexplained(report):
-        parts.append(
-            f"{'motifs des rejets :' if lang == 'fr' else 'why rows are refused:'} carrefour preview {report.source}"
-        )
+        kept = report.state is not RunState.UNCHANGED  # nothing was read then, so nothing was found
+        where = f"run show {report.run}" if kept else f"preview {report.source}"
+        parts.append(f"{'motifs des rejets :' if lang == 'fr' else 'why rows are refused:'} carrefour {where}")
     if report.state is RunState.ABANDONED:
         parts.append(_CUT[lang])
     if report.state is RunState.FAILED:

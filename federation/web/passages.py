@@ -8,9 +8,9 @@ from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.quality import Quality, together
-from federation.catalogue.reports import KINDS, STATES, account
+from federation.catalogue.reports import KINDS, STATES, account, hold_words
 from federation.ledger.standing import STANDINGS, Standing, turns, worst
-from federation.model import RunKind, Text
+from federation.model import RunKind, RunState, Text
 from federation.web.contract import PassageLine, SourceLine
 from federation.web.language import here, language, text_in
 from federation.web.respond import finish, href, page
@@ -53,6 +53,22 @@ def _account(line: PassageLine) -> Text | None:
     return account(line.counts) if line.counts.read else None
 
 
+_DECIDES: Text = {
+    "fr": "Une personne du carrefour décide ; ce qui attend n'est pas appliqué d'ici là.",
+    "en": "A person of the commons decides; what waits is not applied until then.",
+}
+
+
+def _summary(line: PassageLine) -> Text:
+    """What became of the rows; of a held run first why it is held, with figures, and who decides."""
+    rows = account(line.counts)
+    report = site().platform.ledger.run(line.run) if line.state is RunState.HELD else None
+    if report is None:
+        return rows
+    said = [*hold_words(report), _DECIDES, rows]
+    return {lang: " ".join(part[lang] for part in said) for lang in ("fr", "en")}
+
+
 @blueprint.get("/contributeur/<slug>/passages.atom")
 def feed(slug: str) -> Response:
     """The runs after which a source stood otherwise than before (RFC 4287); ``source`` chooses one of them."""
@@ -80,7 +96,7 @@ def feed(slug: str) -> Response:
                 f"{names.get(one.run.source, one.run.source)} : {text_in(STANDINGS[one.now])}"
                 if language() == "fr"
                 else f"{names.get(one.run.source, one.run.source)}: {text_in(STANDINGS[one.now])}",
-                text_in(account(one.run.counts)),
+                text_in(_summary(one.run)),
             )
             for one in found
         ],

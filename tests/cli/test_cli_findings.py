@@ -61,7 +61,10 @@ def test_refusals_that_are_not_told_again_say_where_their_reasons_are(lang: str,
     again = RunReport("r", "s", "p", RunState.UNCHANGED, now, now, Counts(read=3, accepted=2, rejected=1, unchanged=2))
     first = RunReport("r", "s", "p", RunState.WITH_REJECTS, now, now, again.counts, (refused,))
 
+    listed = replace(first, findings=())  # as a list of runs has it
+
     assert f"{why} carrefour preview s" in run_line(again, lang)
+    assert f"{why} carrefour run show r" in run_line(listed, lang)
     assert why not in run_line(first, lang)
 
 

@@ -257,6 +257,22 @@ def test_the_news_feed_tells_changes_only(told: Sample) -> None:
     assert b"waiting for approval" in client.get("/en/contributeur/avise/passages.atom").data
 
 
+def test_a_held_run_is_told_with_rule_figures_and_who_decides(told: Sample) -> None:
+    """A partner who reads the feed need not open the run to learn why nothing moves."""
+    client = several(told)
+    hold = Hold(Rule.SHRINK, 7, 1, frozenset({Part.WITHDRAWALS}))
+    told.ledger.runs["01R2"] = replace(told.ledger.runs["01R2"], holds=(hold,), live=12)
+
+    feed = client.get("/contributeur/avise/passages.atom").get_data(as_text=True)
+
+    assert "7 fiches absentes sur 12, limite 1. En attente d&#39;un accord : les retraits pour absence." in feed
+    assert "Une personne du carrefour décide" in feed
+    assert "A person of the commons decides" in client.get("/en/contributeur/avise/passages.atom").get_data(
+        as_text=True
+    )
+    assert feed.count("Une personne") == 1  # the runs that went through say what became of their rows, as before
+
+
 def test_a_feed_without_news_is_a_feed(told: Sample) -> None:
     """No run yet: a valid feed without entries, and a badge that says so."""
     told.ledger.runs = {}
