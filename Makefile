@@ -35,6 +35,7 @@ bench: .venv/dev
 	-$(BIN)/python -m bench.ingest
 	-$(BIN)/python -m bench.validate
 	-$(BIN)/python -m bench.parts
+	-$(BIN)/python -m bench.worker
 
 lock:
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for editable \
