@@ -29,11 +29,16 @@ class Act(Enum):
     RESUME = "resume"
     RETIRE = "retire"
     FORGET = "forget"
+    ACCEPT = "accept"  # a request to join
+    DECLINE = "decline"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """``by`` did ``act`` to a source, about a run if one is named; ``detail``: the reason or the figures given."""
+    """``by`` did ``act`` to a source, about a run if one is named; ``detail``: the reason or the figures given.
+
+    ``source`` is empty for a request to join that was declined.
+    """
 
     at: datetime
     by: str

@@ -6,6 +6,7 @@ Must never write a source file without a person's decision, nor over one that is
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from federation.errors import CarrefourError, ConfigError, os_reason
 from federation.ledger import Ledger
+from federation.ledger.audit import Act, AuditLine
 from federation.ledger.candidacies import Candidacy, CandidacyState
 from federation.ledger.runs import ulid
 from federation.ledger.sources import PartnerRow, SourceRow
@@ -39,6 +41,7 @@ _TOKEN = re.compile(r"(?:.*/essayer/)?([A-Za-z0-9_-]{43})/?", re.DOTALL)
 class JoinRequest:
     """One filled form. ``feed``: the address of a feed, or the secret link of a trial. ``trap``: what only robots fill.
 
+    ``address``: of the feed whose file was tried by upload.
     ``stamp``: what the form was given out with (visitors.py). ``lang``: the language of the page, ``fr`` or ``en``.
     """
 
@@ -51,6 +54,7 @@ class JoinRequest:
     trap: str = ""
     stamp: str = ""
     lang: str = "fr"
+    address: str = ""
 
 
 class JoinRefused(CarrefourError):
@@ -98,6 +102,11 @@ class JoiningDesk:
         )
         return reference
 
+    def uploaded(self, feed: str) -> bool:
+        """Whether ``feed`` is the link of a trial of an uploaded file, of which nobody knows where its feed lies."""
+        tried = self._tried(feed)
+        return tried is not None and not tried.get("url")
+
     def all(self, state: CandidacyState | None = None) -> list[Candidacy]:
         """Every request, or those in one state, the oldest first."""
         return self._ledger.candidacies.all(state)
@@ -123,12 +132,7 @@ class JoiningDesk:
         request = self._open(reference)
         proposal = text or request.detail.get("toml")
         if proposal is None:
-            raise ConfigError(
-                f"Request {reference} came without a source file. Write one for {request.detail.get('feed')} and give "
-                f"it: `carrefour candidate approve {reference} --source FILE`.",
-                f"La demande {reference} n'a pas de fichier de source. Écrivez-en un pour {request.detail.get('feed')} "
-                f"et donnez-le : « carrefour candidate approve {reference} --source FICHIER ».",
-            )
+            raise _unproposed(reference, request)
         chosen = identity or _slug(request.name)
         written = source_text(proposal, request, chosen)
         if text is None:
@@ -145,6 +149,7 @@ class JoiningDesk:
             path.unlink()
             raise _decided(reference)
         self._declare(source)
+        self._ledger.audit.add(AuditLine(self._clock(), by, Act.ACCEPT, source.id, None, reference))
         return path
 
     def refuse(self, reference: str, by: str, reason: str) -> None:
@@ -157,6 +162,7 @@ class JoiningDesk:
             )
         if not self._ledger.candidacies.decide(reference, CandidacyState.REFUSED, by, reason.strip(), self._clock()):
             raise _decided(reference)
+        self._ledger.audit.add(AuditLine(self._clock(), by, Act.DECLINE, "", None, f"{reference} : {reason.strip()}"))
 
     def _declare(self, source: Source) -> None:
         """Note a source before its first harvest, so that operators can ask for that on its page."""
@@ -182,6 +188,11 @@ class JoiningDesk:
             )
         if (said := self._feed_fault(asked.feed)) is not None:
             found["feed"] = said
+        if asked.address and _no_address(asked.address):
+            found["address"] = _said(
+                "Donnez l'adresse de votre flux (https://…), ou laissez ce champ vide.",
+                "Give the address of your feed (https://…), or leave this field empty.",
+            )
         if asked.licence not in self._vocabulary.open_licences:
             found["licence"] = _said("Choisissez une licence ouverte.", "Choose an open licence.")
         if not asked.charter:
@@ -216,7 +227,7 @@ class JoiningDesk:
         detail: dict[str, object] = {"licence": asked.licence, "charter": CHARTER, "lang": asked.lang}
         if tried is None:
             return detail | {"feed": asked.feed}
-        detail["feed"] = tried.get("url") or tried.get("name")
+        detail["feed"] = tried.get("url") or asked.address or tried.get("name")
         if tried.get("state") == "read" and tried.get("toml"):
             detail["toml"] = tried["toml"]
         if tried.get("counts"):
@@ -281,6 +292,17 @@ def _nowhere(reference: str, request: Candidacy) -> ConfigError:
         f"Le réseau a essayé un fichier téléversé ({request.detail.get('feed')}) : l'adresse de son flux n'est pas "
         f"connue. Demandez-la à {request.contact}, écrivez-la dans le fichier proposé, et donnez-le : « carrefour "
         f"candidate approve {reference} --source FICHIER ».",
+    )
+
+
+def _unproposed(reference: str, request: Candidacy) -> ConfigError:
+    suggest = f"carrefour source suggest {shlex.quote(str(request.detail.get('feed')))} > "
+    approve = f"carrefour candidate approve {reference} --source "
+    return ConfigError(
+        f"Request {reference} came without a source file. Have one proposed: `{suggest}FILE`; read it, then give it: "
+        f"`{approve}FILE`.",
+        f"La demande {reference} n'a pas de fichier de source. Faites-en proposer un : « {suggest}FICHIER » ; "
+        f"relisez-le, puis donnez-le : « {approve}FICHIER ».",
     )
 
 

@@ -70,6 +70,8 @@ def act_label(act: str) -> str:
         "resume": say("reprise"),
         "retire": say("retrait demandé"),
         "forget": say("fiche effacée pour toujours"),
+        "accept": say("demande de rejoindre acceptée"),
+        "decline": say("demande de rejoindre refusée"),
     }.get(act, act)
 
 

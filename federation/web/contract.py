@@ -194,6 +194,9 @@ class JoiningDesk(Protocol):
     def submit(self, asked: JoinRequest, client: str) -> str:
         """Keep a request for a network address, and give its reference."""
 
+    def uploaded(self, feed: str) -> bool:
+        """Whether ``feed`` is the link of a trial of an uploaded file."""
+
     def all(self, state: CandidacyState | None = None) -> Sequence[Candidacy]:
         """Every request, or those in one state, the oldest first."""
 

@@ -27,6 +27,7 @@ from federation.web.site import site
 
 blueprint = Blueprint("selfservice", __name__)
 
+_GIVEN = ("name", "url", "contact", "feed", "address", "licence", "stamp")
 _SPARE = 256 * 1024  # bytes of a form beside the file that it brings
 _REFERENCE = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -128,7 +129,10 @@ def join() -> Response:
 
 
 def _joined() -> Response:
-    given = {key: request.form.get(key, "").strip() for key in ("name", "url", "contact", "feed", "licence", "stamp")}
+    given = {
+        key: request.form.get(key, "").strip()
+        for key in ("name", "url", "contact", "feed", "address", "licence", "stamp")
+    }
     asked = JoinRequest(
         **given,
         charter=request.form.get("charter") == "1",
@@ -148,7 +152,8 @@ def _join_page(asked: JoinRequest, faults: Mapping[str, str], status: int = 200)
     desk = site().platform.joining
     licences = sorted(site().platform.vocabulary.open_licences, key=lambda iri: fold(licence_label(iri)))
     stamp = asked.stamp if asked.stamp and "stamp" not in faults else desk.stamp()
-    answer = page("join.html", status, asked=asked, faults=faults, licences=licences, stamp=stamp)
+    uploaded = bool(asked.address) or desk.uploaded(asked.feed)
+    answer = page("join.html", status, asked=asked, faults=faults, licences=licences, stamp=stamp, uploaded=uploaded)
     return _hidden(answer, indexed=status == 200)
 
 

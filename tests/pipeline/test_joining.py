@@ -12,6 +12,7 @@ import pytest
 
 from federation.errors import ConfigError
 from federation.ledger import Ledger, open_ledger
+from federation.ledger.audit import Act
 from federation.ledger.candidacies import CandidacyState
 from federation.pipeline.joining import CHARTER, JoiningDesk, JoinRefused, JoinRequest
 from federation.pipeline.sources import load_source
@@ -263,6 +264,35 @@ def test_an_uploaded_file_needs_the_address_of_its_feed_before_it_is_accepted(de
 
     path = desk.approve(reference, "ana", "jardins", TOML)
     assert load_source(path, load()).url != f"{NOWHERE}/jardins.csv"
+
+
+def test_the_address_given_beside_the_trial_of_a_file_is_the_one_that_is_harvested(desk: Desk) -> None:
+    """The form asks for it only then; approving writes the source with it."""
+    toml = TOML.replace("https://jardins.example/jardins.csv", f"{NOWHERE}/jardins.csv")
+    link = tried(desk, url=None, name="jardins.csv", toml=toml)
+    assert desk.uploaded(link)
+    assert not desk.uploaded("https://jardins.example/jardins.csv")
+    with pytest.raises(JoinRefused) as refused:
+        desk.submit(asked(desk, feed=link, address="jardins.csv"), CLIENT)
+    assert refused.value.faults.keys() == {"address"}
+
+    reference = desk.submit(asked(desk, feed=link, address="https://jardins.example/later.csv"), CLIENT)
+
+    assert load_source(desk.approve(reference, "ana"), load()).url == "https://jardins.example/later.csv"
+
+
+def test_decisions_on_requests_are_noted_with_who_took_them(desk: Desk) -> None:
+    """Beside all else that operators decide: the source that a yes wrote, the reason of a no."""
+    first, second = desk.submit(asked(desk, feed=tried(desk)), CLIENT), desk.submit(asked(desk), CLIENT)
+
+    desk.approve(first, "ana")
+    desk.refuse(second, "bob", "hors sujet")
+
+    noted = [(line.by, line.act, line.source, line.detail) for line in desk.ledger.audit.lines(10)]
+    assert sorted(noted, key=lambda line: line[0]) == [
+        ("ana", Act.ACCEPT, "reseau-des-jardins", first),
+        ("bob", Act.DECLINE, "", f"{second} : hors sujet"),
+    ]
 
 
 def test_a_stranger_s_source_file_is_checked_again(desk: Desk) -> None:

@@ -137,6 +137,7 @@ def test_a_no_needs_a_reason_that_is_kept(ana: FlaskClient, platform: Platform) 
 
     assert platform.joining.find(reference).reason == "Hors sujet"
     assert "Hors sujet" in ana.get(f"/en/admin/requests/{reference}").text
+    assert [line.detail for line in platform.operations.audit()] == [f"{reference} : Hors sujet"]
 
 
 def test_the_feed_can_be_tried_with_the_proposed_file(
