@@ -264,8 +264,8 @@ def _tell_idle(shell: Shell, platform: Platform, report: RunReport) -> None:
     note = state.row.note if state is not None else None
     why = f" ({note})" if note else ""
     text = {
-        "fr": f"{report.source} est en pause ou retirée{why}. La relecture remet quand même en ligne ce que dit le flux "
-        f"de {report.run}, même ce qui a été annulé ou retiré ; la source, elle, reste comme elle est. Pour "
+        "fr": f"{report.source} est en pause ou retirée{why}. La relecture remet quand même en ligne ce que dit le "
+        f"flux de {report.run}, même ce qui a été annulé ou retiré ; la source, elle, reste comme elle est. Pour "
         "défaire : carrefour run undo, avec le nom de la relecture.",
         "en": f"{report.source} is paused or retired{why}. The replay puts online what the feed of {report.run} says "
         "all the same, even what was undone or withdrawn; the source itself stays as it is. To take it back: "

@@ -124,7 +124,7 @@ def test_a_feed_that_cannot_be_had_promises_nothing(
 
     for code, _, error in (silent, nowhere):
         assert code != 0
-        assert ("réessaierons" in error, "fichier de la source" in error) == (False, False)
+        assert ("réessaierons" in error, "dans le fichier de la source" in error) == (False, False)
     assert "souvent passager" in silent[2]
     assert "Vérifiez son chemin" in nowhere[2]
 

@@ -83,8 +83,9 @@ def _from_file(path: Path, request: FetchRequest) -> Fetched:
     except OSError as error:
         why = os_reason(error)
         raise ConfigError(
-            f"The file {path} cannot be read: {why['en']}. Check its path.",
-            f"Le fichier {path} ne peut pas être lu : {why['fr']}. Vérifiez son chemin.",
+            f"The file {path} cannot be read: {why['en']}. Check its path (`url`, if a source file gives it).",
+            f"Le fichier {path} ne peut pas être lu : {why['fr']}. Vérifiez son chemin (`url`, si un fichier "
+            "de source le donne).",
         ) from error
     if len(body) > request.max_bytes:
         raise too_large(str(path), request.max_bytes)
