@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+
 from sqlalchemy import Connection, select
 
 from federation.ledger.database import Database
 from federation.ledger.schema import cursor, meta
+from federation.model import Hold, Rule
 
 
 class Cursors:
@@ -41,6 +45,15 @@ class Cursors:
     def set_in_store(self, source: str, run: str) -> None:
         """Note the harvest whose list is what the store has; empty while something writes. No clock decides it."""
         self.set_fact(f"settled/{source}", run)
+
+    def waiting(self, source: str) -> Mapping[Rule, int]:
+        """The limits by which the last judgement on a source withholds a part of its plan."""
+        noted = json.loads(self.fact(f"waiting/{source}") or "{}")
+        return {Rule(rule): limit for rule, limit in noted.items()}
+
+    def set_waiting(self, source: str, holds: Iterable[Hold]) -> None:
+        """Note what was withheld, before anything is written. No clock decides which judgement was the last."""
+        self.set_fact(f"waiting/{source}", json.dumps({hold.rule.value: hold.limit for hold in holds}))
 
     def settled(self, key: str, value: str) -> str:
         """A small fact that is noted once: the one that is there, else ``value``, which is noted now."""

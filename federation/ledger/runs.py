@@ -19,8 +19,6 @@ from federation.ledger.times import from_text, to_text
 from federation.model import Counts, Hold, Part, Rule, RunKind, RunReport, RunState
 
 ENDED = tuple(state for state in RunState if state not in {RunState.RUNNING, RunState.QUEUED})
-_JUDGED = tuple(state.value for state in RunState if state not in {RunState.QUEUED, RunState.RUNNING, RunState.FAILED})
-_BACK = 50  # runs that are looked through for one that was not cut
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -131,21 +129,13 @@ class Runs:
             found = self.get(name)
             raise self._already_running(found.source if found else name) from error
 
-    def note(
-        self,
-        name: str,
-        input_sha256: str | None = None,
-        progress: Mapping[str, Any] | None = None,
-        holds: Iterable[Hold] | None = None,
-    ) -> None:
-        """Note what a running run reads, how far it is (``stage``, ``done``, ``total``), or what it withholds."""
+    def note(self, name: str, input_sha256: str | None = None, progress: Mapping[str, Any] | None = None) -> None:
+        """Note what a running run reads, or how far it is (``stage``, ``done``, ``total``): for whoever watches."""
         values: dict[str, Any] = {}
         if input_sha256 is not None:
             values["input_sha256"] = input_sha256
         if progress is not None:
             values["progress"] = dict(progress)
-        if holds is not None:
-            values["holds"] = _plain(holds)
         with self._database.write() as tx:
             tx.execute(update(run).where(run.c.id == name).values(values))
 
@@ -175,14 +165,6 @@ class Runs:
         peaks = [row.live + (row.counts or {}).get("withdrawn", 0) for row in rows if row.started >= began]
         return max([*ends, *peaks], default=0)
 
-    def waiting(self, source: str) -> Mapping[Rule, int]:
-        """The limits by which a source's last run that judged anything withholds a part of its plan."""
-        query = select(run.c.state, run.c.holds).where(run.c.source == source, run.c.state.in_(_JUDGED))
-        with self._database.read() as tx:
-            rows = tx.execute(query.order_by(run.c.started.desc(), run.c.id.desc()).limit(_BACK)).all()
-        told = (holds for state, holds in rows if holds or state != RunState.ABANDONED)  # cut before it judged
-        return {Rule(hold["rule"]): hold["limit"] for hold in next(told, None) or ()}
-
     def last_undo(self, source: str) -> datetime | None:
         """When a person last had a run of a source undone."""
         query = select(func.max(run.c.started)).where(run.c.source == source, run.c.kind == RunKind.UNDO.value)
@@ -200,7 +182,15 @@ class Runs:
             "mapping_version": report.mapping_version,
             "message": report.message,
             "holder": None,
-            "holds": _plain(report.holds),
+            "holds": [
+                {
+                    "rule": hold.rule.value,
+                    "figure": hold.figure,
+                    "limit": hold.limit,
+                    "parts": sorted(part.value for part in hold.parts),
+                }
+                for hold in report.holds
+            ],
             "live": report.live,
             "progress": None,
         }
@@ -271,18 +261,6 @@ class Runs:
             f"Une moisson de la source {source} est déjà en cours (processus {holder}). Attendez qu'elle finisse, ou "
             "arrêtez-la.",
         )
-
-
-def _plain(holds: Iterable[Hold]) -> list[dict[str, Any]]:
-    return [
-        {
-            "rule": hold.rule.value,
-            "figure": hold.figure,
-            "limit": hold.limit,
-            "parts": sorted(part.value for part in hold.parts),
-        }
-        for hold in holds
-    ]
 
 
 def _left_by(name: str, source: str, tx: Connection) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, conf
         live=_highest_live(source.id, ledger, now),
         gone=ledger.records.withdrawn_since(source.id, to_text(settled), Reason.ABSENT.value),
         ceilings=ledger.approvals.ceilings(source.id, now),
-        waiting=ledger.runs.waiting(source.id),
+        waiting=ledger.cursors.waiting(source.id),
         confirmed=confirmed,
         graphs=graphs,
     )
@@ -349,8 +349,7 @@ def _may_be_forgotten(planned: Planned, known: Known) -> bool:
 
 def _apply(run: _Run, plan: Plan, known: Known, batches: Iterable[Sequence[Planned]]) -> RunReport:
     """Apply a plan: first what came, then what is gone for long enough."""
-    run.report = replace(run.report, holds=plan.holds)
-    run.shop.ledger.runs.note(run.report.run, holds=plan.holds)  # it holds, too, if the run is cut here
+    run.shop.ledger.cursors.set_waiting(run.source.id, plan.holds)  # it holds, too, if the run is cut from here on
     total = plan.counts.read
     apply(run.site, batches, known.states, plan.withheld, lambda done: run.progress("harvest", done, total))
     if plan.misses is not None:
