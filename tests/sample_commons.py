@@ -287,6 +287,9 @@ class ClosedDesk:
     def submit(self, asked: JoinRequest, client: str) -> str:
         raise AssertionError(asked)
 
+    def uploaded(self, feed: str) -> bool:
+        return False
+
     def all(self, state: CandidacyState | None = None) -> list[Candidacy]:
         return []
 
