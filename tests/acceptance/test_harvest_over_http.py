@@ -154,7 +154,17 @@ def _edited(projects: list[Project], step: int) -> list[Project]:
     return edited
 
 
-@pytest.fixture(scope="module", params=FORMS)
+QUICK = (
+    "wordpress",
+    "rss",
+    "oai-pmh",
+)  # that counts, links, gives tokens: the others in the slow suite
+
+
+@pytest.fixture(
+    scope="module",
+    params=[form if form in QUICK else pytest.param(form, marks=pytest.mark.slow) for form in FORMS],
+)
 def visits(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visits]:
     """Six harvests of one form: first, the same again, a lie about totals, page 4 down, all well, the same again."""
     form = FORMS[request.param]

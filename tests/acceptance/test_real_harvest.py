@@ -29,7 +29,7 @@ from federation.platform import Platform, open_platform
 from federation.settings import load_settings
 from federation.vocabulary import ExampleQuery, load
 
-pytestmark = pytest.mark.needs_shared
+pytestmark = [pytest.mark.needs_shared, pytest.mark.slow]
 
 Row = Mapping[str, Any]
 
@@ -402,7 +402,6 @@ def test_rows_in_another_order_change_no_record(harvests: Harvests) -> None:
     changes_no_record(harvests, harvests.shuffled, harvests.after_shuffled)
 
 
-@pytest.mark.slow
 def test_rows_of_large_feeds_in_another_order_change_no_record(harvests: Harvests) -> None:
     """The same with all the feeds that the test above leaves as they are, but for the workbook."""
     runs = harvest_shuffled(harvests.folder, SHUFFLED_LATER)

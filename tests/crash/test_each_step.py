@@ -140,7 +140,7 @@ STEPS = (
 
 
 @pytest.mark.fault(33)
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("step", STEPS)
 def test_kill_at_each_step_leaves_no_trace(bench: Bench, tmp_path: Path, step: str, when: str) -> None:
     """Between any two steps, journal rows included: readers see old or new records, and the end state is the same."""

@@ -79,6 +79,7 @@ def _no_worker_is_left(folder: Path) -> None:
     raise AssertionError("worker processes outlive their harvest")
 
 
+@pytest.mark.slow
 @pytest.mark.fault(33)
 def test_a_few_kills_of_the_whole_harvest_lose_nothing(tmp_path: Path) -> None:
     """Two kills: the short form of the test below."""

@@ -56,6 +56,7 @@ def hammer(folder: Path, kills: int, seed: int) -> None:
     assert withdrawn or day < 12, "the days that are tested withdraw records"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(33)
 def test_a_few_kills_of_runs_that_withdraw_and_hold_leave_no_trace(tmp_path: Path) -> None:
     """Two kills: the short form of the test below."""

@@ -15,7 +15,7 @@ from federation.pipeline.readers import detect
     ("path", "format", "records", "findings"),
     [
         ("la-france-s-engage/projets.csv", "csv", 303, []),
-        ("la-france-s-engage/projets-v1.xlsx", "xlsx", 150, []),
+        ("la-france-s-engage/projets-v1.xlsx", "xlsx", 150, ["sheet-guessed"]),
         ("la-france-s-engage/members.csv", "csv", 160, []),
         ("initiatives-covid/initiatives-2020-04-06.csv", "csv", 909, ["blank-rows"]),
         ("transiscope-niort/elements.json", "json", 100, []),
