@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start hundreds of processes: each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint bench clean lock
 
 # The environment is remade when a lock changes; the marker file is its proof.
@@ -23,7 +26,7 @@ run: .venv/run
 	$(BIN)/carrefour --instance instance serve
 
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
