@@ -100,6 +100,7 @@ def writer(folder: Path) -> str:
     return lock.read_text() if lock.exists() else ""
 
 
+@pytest.mark.slow
 def test_two_web_processes_follow_one_worker(tmp_path: Path) -> None:
     """Without a worker both read and say that nobody harvests; with one, both see what it writes, and it alone writes.
 

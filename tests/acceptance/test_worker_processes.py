@@ -138,6 +138,7 @@ def test_a_server_that_may_not_harvest_only_reads(tmp_path: Path) -> None:
     assert projects == 3
 
 
+@pytest.mark.slow
 def test_orders_left_to_a_server_end_as_if_done_here(tmp_path: Path) -> None:
     """One good source, one with a rejected row, one that is missing: accounts, findings and exit code are the same."""
     bad = GARDENS_FEED + "4;;Sans nom, pas de fiche.;Jardinage;59000;Lille\n"
@@ -164,6 +165,7 @@ def test_orders_left_to_a_server_end_as_if_done_here(tmp_path: Path) -> None:
     assert "s'occupe déjà" in due.err
 
 
+@pytest.mark.slow
 def test_an_interrupted_wait_leaves_the_order(tmp_path: Path, feeds: Feeds) -> None:
     """Ctrl+C while the feed hangs: exit code 130 and a word about it; the harvest is done all the same."""
     feeds.hang.clear()
@@ -188,6 +190,7 @@ def test_an_interrupted_wait_leaves_the_order(tmp_path: Path, feeds: Feeds) -> N
     assert before == ["queued"]
 
 
+@pytest.mark.slow
 def test_an_order_outlives_the_server_that_was_to_do_it(tmp_path: Path, feeds: Feeds) -> None:
     """The server is killed while it fetches; whoever waits for the order takes the folder and does it."""
     feeds.hang.clear()

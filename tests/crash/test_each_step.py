@@ -158,7 +158,7 @@ def test_kill_at_each_step_leaves_no_trace(bench: Bench, tmp_path: Path, step: s
 
 @pytest.mark.fault(34)
 @pytest.mark.parametrize("step", ["store.write:1", "store.write:3", "journal.add:2", "store.publish:1"])
-@pytest.mark.parametrize("fault", ["gone", "read-only"])
+@pytest.mark.parametrize("fault", ["gone", pytest.param("read-only", marks=pytest.mark.slow)])
 def test_a_store_that_goes_away_in_mid_run_is_resumed(bench: Bench, tmp_path: Path, step: str, fault: str) -> None:
     """Its folder is away, or takes no file: the run stops, its cursor does not move, and the journal is carried on."""
     folder = tmp_path / "hit"

@@ -139,6 +139,7 @@ def hammer(folder: Path, kills: int, seed: int) -> None:
     assert recover_and_check(folder) == contents(version + 1), "the next whole harvest has every record"
 
 
+@pytest.mark.slow
 @pytest.mark.fault(33)
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
     """Three kills: the short form of the test below, for every run of the suite."""

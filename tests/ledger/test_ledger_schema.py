@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -14,7 +16,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger import open_ledger
 from federation.ledger.database import Database
-from federation.ledger.migrate import upgrade
+from federation.ledger.migrate import MIGRATIONS, newest, upgrade
 from federation.ledger.schema import metadata
 
 
@@ -30,6 +32,14 @@ def test_migrations_make_the_schema_that_the_code_uses(tmp_path: Path) -> None:
     database.close()
     assert differences == []
     assert found == set(metadata.tables)
+
+
+def test_the_newest_migration_is_told_by_its_file() -> None:
+    """So that Alembic is loaded only where one is missing."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_opening_again_migrates_nothing_and_takes_no_lock(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def people(here: Instance, source: str, chance: random.Random, report: RunReport
     here.ledger.sources.set_state(source, "live")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_years_keep_the_invariants(tmp_path: Path, vocabulary: Vocabulary, seed: int) -> None:
     """Two sources, feeds that go wrong in turn, restarts, approvals, undone and replayed runs."""
     years(tmp_path, vocabulary, seed, STEPS)
