@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from running import COMMAND, GARDENS, GARDENS_FEED, ROOT, carrefour, make_instance, own_process
 from test_worker_processes import wait_until
 
