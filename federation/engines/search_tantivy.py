@@ -188,7 +188,10 @@ class TantivySearch:
     def _writing(self) -> tantivy.IndexWriter:
         if self._writer is None:
             try:
-                self._writer = self._index.writer(HEAP, self._threads)
+                writer = self._index.writer(HEAP, self._threads)
+                # a commit cut short left files under the names that the same commit, done again, will want
+                writer.garbage_collect_files()
+                self._writer = writer
             except ValueError as error:
                 if "LockBusy" in str(error) or "lock" in str(error).lower():
                     raise busy(self._folder) from error
