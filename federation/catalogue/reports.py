@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from federation.catalogue.disclosure import Disclosure
-from federation.model import Counts, Finding, Part, Rule, RunKind, RunReport, RunState, Severity, Text
+from federation.model import Counts, Finding, Part, RunKind, RunReport, RunState, Severity, Text
 
 EXAMPLES = 5  # rows shown of one cause
 WORDS = 200  # unknown words shown; the table has all
@@ -275,23 +275,19 @@ _HOLDS: Mapping[str, tuple[str, str]] = {
         "liste vide alors que {figure} fiches étaient en ligne",
         "an empty list while {figure} records were online",
     ),
-    "shrink": ("{figure} fiches absentes sur {live}, limite {limit}", "{figure} of {live} gone, limit {limit}"),
-    "shrink-with-new": (
-        "{figure} fiches absentes, sur {before} en ligne avant cette moisson, limite {limit}",
-        "{figure} gone, of {before} that were online before this run, limit {limit}",
-    ),
+    "shrink": ("{figure} fiches absentes sur {before}, limite {limit}", "{figure} of {before} gone, limit {limit}"),
     "explicit": (
-        "{figure} suppressions demandées sur {live} fiches, limite {limit}",
-        "{figure} of {live} to be deleted, limit {limit}",
+        "{figure} suppressions demandées sur {before} fiches, limite {limit}",
+        "{figure} of {before} to be deleted, limit {limit}",
     ),
-    "change": ("{figure} fiches modifiées sur {live}, limite {limit}", "{figure} of {live} changed, limit {limit}"),
+    "change": ("{figure} fiches modifiées sur {before}, limite {limit}", "{figure} of {before} changed, limit {limit}"),
     "reject": (
-        "{figure} fiches nouvellement refusées sur {live}, limite {limit}",
-        "{figure} of {live} newly refused, limit {limit}",
+        "{figure} fiches nouvellement refusées sur {before}, limite {limit}",
+        "{figure} of {before} newly refused, limit {limit}",
     ),
     "growth": (
-        "{figure} fiches nouvelles pour {live} en ligne, limite {limit}",
-        "{figure} new for {live} online, limit {limit}",
+        "{figure} fiches nouvelles pour {before} en ligne, limite {limit}",
+        "{figure} new for {before} online, limit {limit}",
     ),
     "re-identified": (
         "{figure} fiches connues revenues sous un autre identifiant (limite {limit})",
@@ -313,12 +309,11 @@ def hold_words(run: RunReport) -> tuple[Text, ...]:
 
 def _hold(run: RunReport, number: int) -> Text:
     hold = run.holds[number]
+    french, english = _HOLDS[hold.rule.value]
     came = 0 if any(Part.NEW in each.parts for each in run.holds) else run.counts.new
-    with_new = hold.rule is Rule.SHRINK and came  # the guard's base holds what came: beside it the loss looks small
-    french, english = _HOLDS["shrink-with-new" if with_new else hold.rule.value]
-    # What was live before the run, as near as its report tells: the gone ones of a shrink stay online while held.
-    before = max(run.live - came + run.counts.withdrawn, hold.figure)
-    figures = {"figure": hold.figure, "limit": hold.limit, "live": max(run.live, hold.figure), "before": before}
+    # online before the run: what is gone or asked to go stays online while it is held
+    before = run.live - came + run.counts.withdrawn
+    figures = {"figure": hold.figure, "limit": hold.limit, "before": before}
     parts = [_WITHHELD[part.value] for part in sorted(hold.parts, key=lambda one: one.value)]
     kept = {
         "fr": f" En attente d'un accord : {', '.join(fr for fr, _ in parts)}." if parts else "",

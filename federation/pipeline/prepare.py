@@ -128,7 +128,8 @@ def prepare(
             raise
         broke = error
         account.add("", [failure(error, source)])
-    account.add("", [replace(found, where=found.where or source.id) for found in reading.findings])
+    said = map(_wordless, reading.findings) if known.forgetful else reading.findings  # of the file: of anybody's row
+    account.add("", [replace(found, where=found.where or source.id) for found in said])
     account.add("", columns.findings(source.id))
     whole = reading.whole and broke is None
     state = end_state(planner.counts(False), whole)

@@ -135,7 +135,8 @@ def test_nothing_of_an_erased_record_is_left_in_any_file(folder: Path) -> None:
     assert holding(folder) == []
     assert SECRET not in export(folder).decode()
     changed = folder / "feeds" / "jardins.csv"
-    changed.write_text(changed.read_text() + line("99", "nouveau"))  # what is broken in it is told anew
+    # what is broken in it is told anew, of a row and of the file as a whole
+    changed.write_text(changed.read_text() + line("99", "nouveau") + f"{SECRET} abÃ®mÃ©;trop court\n")
     assert carrefour(folder, "harvest", "jardins").code == 1
     assert holding(folder) == []
     assert carrefour(folder, "forget", record, "--yes").code == 2

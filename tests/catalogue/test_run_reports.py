@@ -152,8 +152,8 @@ def test_a_loss_beside_new_records_is_said_of_what_was_online() -> None:
     held = (Hold(Rule.SHRINK, 60, 23, frozenset({Part.WITHDRAWALS})),)
     (text,) = hold_words(a_run(holds=held, live=117, counts=Counts(read=57, accepted=57, new=57, missing=60)))
 
-    assert text["fr"].startswith("60 fiches absentes, sur 60 en ligne avant cette moisson, limite 23.")
-    assert text["en"].startswith("60 gone, of 60 that were online before this run, limit 23.")
+    assert text["fr"].startswith("60 fiches absentes sur 60, limite 23.")
+    assert text["en"].startswith("60 of 60 gone, limit 23.")
 
 
 # -- secrecy --------------------------------------------------------------------------------------------------------

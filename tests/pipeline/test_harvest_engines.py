@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lying_server import LyingServer
 from years import Instance, iri, row, rows
 
 import federation.pipeline
@@ -23,25 +22,9 @@ from federation.errors import DataFolderBusy, EngineUnavailable
 from federation.ledger.records import RecordStatus
 from federation.model import RunKind, RunState
 from federation.pipeline.merge import AppliedBatch
-from federation.vocabulary import Vocabulary, load
 
 SECRET = "Zoubida de la rue sans nom"
 FEW = 3
-
-
-@pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
-    """The vocabulary, read once."""
-    return load()
-
-
-@pytest.fixture
-def here(tmp_path: Path, vocabulary: Vocabulary, server: LyingServer) -> Iterator[Instance]:
-    """An instance whose feeds are at the server, that must be in order when the test is over."""
-    instance = Instance(tmp_path / "here", vocabulary, server=server)
-    yield instance
-    instance.check()
-    instance.close()
 
 
 @pytest.fixture

@@ -13,13 +13,7 @@ from federation.ledger.records import RecordStatus
 from federation.model import Action, Record, Rule, RunKind, RunState, Tier
 from federation.pipeline import Asked, harvest
 from federation.pipeline.merge import Item
-from federation.vocabulary import Vocabulary, load
-
-
-@pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
-    """The vocabulary, read once."""
-    return load()
+from federation.vocabulary import Vocabulary
 
 
 @pytest.fixture

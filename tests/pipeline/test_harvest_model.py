@@ -21,16 +21,10 @@ from federation.ledger.records import PRESENT, RecordStatus
 from federation.model import Reason, Rule, RunKind, RunReport, RunState
 from federation.pipeline import assess
 from federation.pipeline.validate import Validator, compile_shapes
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 
 KEYS = 24
 STEPS = 8
-
-
-@pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
-    """The vocabulary, read once."""
-    return load()
 
 
 @pytest.fixture(scope="module")

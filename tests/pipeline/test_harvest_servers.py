@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -26,26 +26,16 @@ from federation.pipeline.fetch import FetchFailed
 from federation.pipeline.notices import NoticeKind
 from federation.pipeline.postbox import tell
 from federation.pipeline.schedule import asked_back
-from federation.vocabulary import Vocabulary, load
 
 PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><p>Merci de revenir.</p></body></html>"
 PAGED = '[paging]\npage = "page"\n'
 
 
-@pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
-    """The vocabulary, read once."""
-    return load()
-
-
 @pytest.fixture
-def here(tmp_path: Path, vocabulary: Vocabulary, server: LyingServer) -> Iterator[Instance]:
-    """An instance with ten records from the server, that must be in order when the test is over."""
-    instance = Instance(tmp_path / "here", vocabulary, server=server)
-    instance.run(rows(10))
-    yield instance
-    instance.check()
-    instance.close()
+def here(here: Instance) -> Instance:
+    """The instance with ten records from the server."""
+    here.run(rows(10))
+    return here
 
 
 @pytest.mark.fault(1)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,24 +12,8 @@ from misbehaving import answer, data, describe, harmless, told
 from years import NIGHT, Instance, iri, is_held, row, rows
 
 from federation.model import Rule, RunReport, RunState
-from federation.vocabulary import Vocabulary, load
 
 THEME = "https://w3id.org/carrefour/theme/"
-
-
-@pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
-    """The vocabulary, read once."""
-    return load()
-
-
-@pytest.fixture
-def here(tmp_path: Path, vocabulary: Vocabulary, server: LyingServer) -> Iterator[Instance]:
-    """An instance whose feeds are at the server, that must be in order when the test is over."""
-    instance = Instance(tmp_path / "here", vocabulary, server=server)
-    yield instance
-    instance.check()
-    instance.close()
 
 
 def table(here: Instance, fields: str, *lines: str, more: str = "") -> RunReport:

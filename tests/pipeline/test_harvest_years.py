@@ -6,33 +6,14 @@ import errno
 import json
 import os
 import pickle
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from lying_server import LyingServer
 from years import NIGHT, Instance, iri, is_held, row, rows, rules
 
 from federation.errors import DataFolderBusy, EngineUnavailable
 from federation.ledger.records import RecordStatus
 from federation.model import Reason, Rule, RunKind, RunState
-from federation.vocabulary import Vocabulary, load
-
-
-@pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
-    """The vocabulary, read once."""
-    return load()
-
-
-@pytest.fixture
-def here(tmp_path: Path, vocabulary: Vocabulary, server: LyingServer) -> Iterator[Instance]:
-    """An instance without records, whose feeds come over HTTP, that must be in order when the test is over."""
-    instance = Instance(tmp_path / "here", vocabulary, server=server)
-    yield instance
-    instance.check()
-    instance.close()
 
 
 @pytest.mark.fault(7)

@@ -83,7 +83,7 @@ def test_a_run_is_told_in_the_partners_words(reader: FlaskClient) -> None:
     for part in (
         "réussie avec rejets",
         "3 lignes lues = 2 acceptées + 1 rejetée.",
-        "60 fiches absentes, sur 212 en ligne avant cette moisson, limite 42.",
+        "60 fiches absentes sur 212, limite 42.",
         "En attente d'un accord : les retraits pour absence.",
         "Bloquant 1",
         "Colonne « Nom du projet »",
