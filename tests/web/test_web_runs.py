@@ -98,7 +98,7 @@ def test_a_run_is_told_in_the_partners_words(reader: FlaskClient) -> None:
     for part in (
         "succeeded with rejects",
         "3 rows read = 2 accepted + 1 rejected.",
-        "60 gone, of 212",
+        "60 of 212 gone, limit 42.",
         "Unknown words",
     ):
         assert part in english
