@@ -6,23 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsing import serving
 from operators_desk import PASSWORD, Desk, held_run, make_desk
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_web_browser import FLAGS, serving
+from playwright.sync_api import Browser, Page, expect
 
 from federation.model import Rule
 from federation.web import create_app
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests here."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pyoxigraph as ox
 import pytest
+from browsing import serving
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from sample_commons import BASE, make_platform
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from federation.web import create_app
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LONG = "https://" + "adresse-sans-coupure" * 3 + ".example/" + "exportdesfiches" * 6
 NARROW = ["/theme/AGR", "/theme/", "/sources/avise-fiches", "/shapes/project", "/contribuer"]
 """Pages with long addresses, raw IRIs or tables."""
-
-
-class Quiet(WSGIRequestHandler):
-    """A server that does not write to the test's output."""
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Say nothing."""
-
-
-def serving(app: Flask) -> Iterator[str]:
-    """An application on a free loopback port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -73,29 +47,6 @@ def wordy() -> Iterator[str]:
         )
     )
     yield from serving(create_app(made))
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests of this module."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A fresh visitor."""
-    made = browser.new_context(java_script_enabled=request.param)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def visit(context: BrowserContext) -> Page:
-    """A page that records what it asks for."""
-    return context.new_page()
 
 
 def test_a_visitor_finds_a_project_and_who_says_what(visit: Page, context: BrowserContext, address: str) -> None:

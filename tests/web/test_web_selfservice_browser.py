@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from test_web_browser import FLAGS, Quiet
-from werkzeug.serving import make_server
+from browsing import serving
+from playwright.sync_api import Browser, Page, expect
 
 from federation.pipeline import visitors
 from federation.platform import Platform, open_platform
@@ -41,35 +39,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 @pytest.fixture(scope="module")
 def address(platform: Platform) -> Iterator[str]:
     """The instance on a free loopback port."""
-    server = make_server("127.0.0.1", 0, create_app(platform), threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """One Chromium for all tests of this module."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A fresh visitor."""
-    made = browser.new_context(java_script_enabled=request.param)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def visit(context: BrowserContext) -> Page:
-    """A page of the visitor."""
-    return context.new_page()
+    yield from serving(create_app(platform))
 
 
 @pytest.fixture
