@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = "https://w3id.org/carrefour/context/v1.jsonld"
+SITE = "http://127.0.0.1:8000"
+RECORDS = f"{SITE}/records/reseau/"
 THEMES = [
     "AGR",
     "AME",

@@ -21,9 +21,8 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-from bench.feed import records, write_feed, write_source
-from bench.measure import RESULTS, Peak, Spent, clock, record_result, table
-from bench.obvious import RECORDS, Fault, Peer, Taken
+from bench.feed import RECORDS, records, write_feed, write_source
+from bench.measure import RESULTS, Fault, Peak, Spent, Taken, clock, record_result, table
 from federation.model import RunReport, RunState, to_lines
 from federation.pipeline.validate import compile_shapes
 from federation.platform import Platform, open_platform
@@ -125,6 +124,8 @@ def compare(setting: Setting, taken: Taken, ours: dict[str, tuple[Fault, ...]]) 
 
 def peers(settings: Sequence[Setting], folder: Path) -> list[Taken]:
     """Run the peer in each setting, in a store of its own, after one record that is not counted."""
+    from bench.obvious import Peer  # noqa: PLC0415 - our worker processes import this module, and need no peer
+
     done = []
     for number, setting in enumerate(settings):
         peer = Peer(folder / f"peer{number}")

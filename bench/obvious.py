@@ -16,7 +16,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,36 +25,14 @@ from pyld import jsonld
 from rdflib import RDF, XSD, BNode, Dataset, Graph, Literal, Namespace, Node, URIRef
 from rdflib.namespace import DCAT, DCTERMS, FOAF, PROV, SH, VOID
 
-from bench.feed import CONTEXT
-from bench.measure import Spent, clock
+from bench.feed import CONTEXT, RECORDS, SITE
+from bench.measure import Fault, Taken, clock
 from federation.vocabulary import load
 
-SITE = "http://127.0.0.1:8000"
-RECORDS = f"{SITE}/records/reseau/"
 CRF = Namespace("https://w3id.org/carrefour/vocab#")
 PAIR = Namespace("http://virtual-assembly.org/ontologies/pair#")
 SCHEMA = Namespace("http://schema.org/")
 FRENCH = URIRef("http://publications.europa.eu/resource/authority/language/FRA")
-
-Fault = tuple[str, str, str]
-"""Severity, shape and component, as IRIs; the shape is empty where it has no IRI."""
-
-
-@dataclass
-class Taken:
-    """What one setting of the peer did: records, seconds of each step and in all, and what it found by identifier."""
-
-    records: int = 0
-    spent: Spent = field(default_factory=Spent)
-    read: float = 0.0
-    validate: float = 0.0
-    store: float = 0.0
-    faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
-
-    @property
-    def accepted(self) -> frozenset[str]:
-        """Identifiers of the records without a Violation."""
-        return frozenset(key for key, found in self.faults.items() if str(SH.Violation) not in {f[0] for f in found})
 
 
 class Peer:

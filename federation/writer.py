@@ -39,6 +39,7 @@ class Indexer:
         self._seq = search.seq
         self._beside = ThreadPoolExecutor(1, "indexer")
         self._under_way: Future[None] | None = None
+        self._written: dict[str, str | None] = {}  # what the write under way is of
 
     def follow(self, batch: AppliedBatch) -> None:
         """Take what a batch changed; write when enough has come together. Raises what an earlier write raised."""
@@ -46,9 +47,14 @@ class Indexer:
         if batch.changes:
             self._seq = batch.changes[-1].seq
         if len(self._waiting) >= INDEXED_AT_ONCE:
-            self._settle()
-            projects, self._waiting = self._waiting, {}
-            self._under_way = self._beside.submit(self._write, projects, self._seq)
+            self.begin()
+
+    def begin(self) -> None:
+        """Start to write what is waiting, beside what the caller does next. Raises what an earlier write raised."""
+        self._settle()
+        if self._waiting or self._seq != self._search.seq:
+            self._written, self._waiting = self._waiting, {}
+            self._under_way = self._beside.submit(self._write, self._written, self._seq)
 
     def catch_up(self, ledger: Ledger, reader: GraphReader) -> None:
         """Index what the log says has changed since the index was last written and readers can see."""
@@ -64,10 +70,8 @@ class Indexer:
 
     def commit(self) -> None:
         """Write what is waiting, and wait until all is written."""
+        self.begin()
         self._settle()
-        if self._waiting or self._seq != self._search.seq:
-            self._write(self._waiting, self._seq)
-            self._waiting = {}
 
     def rewrite(self, reader: GraphReader) -> None:
         """Index again, in one step, all projects that readers can see: the files then hold nothing else."""
@@ -98,9 +102,15 @@ class Indexer:
         self._search.update(documents, [iri for iri, lines in projects.items() if not lines], seq)
 
     def _settle(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
+        """Wait until what is under way is written. If that fails, it waits again for the next time."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is None:
+            return
+        try:
+            under_way.result()
+        except CarrefourError:
+            self._waiting = {**self._written, **self._waiting}
+            raise
 
 
 def _is_project(lines: str) -> bool:
@@ -153,8 +163,11 @@ class Writer:
 
     def _run(self, source: Source, progress: Progress, asked: Asked) -> RunReport:
         report = harvest(source, self._shop, progress, asked)
-        self._indexer.commit()
-        self._ended(report, source)
+        self._indexer.begin()  # beside what follows from the run for people
+        try:
+            self._ended(report, source)
+        finally:
+            self._indexer.commit()
         return report
 
     def erase(self) -> int:

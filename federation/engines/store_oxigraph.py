@@ -229,11 +229,10 @@ def _load_fresh(store: ox.Store, writes: Sequence[GraphWrite]) -> None:
     named: list[str] = []
     default: list[str] = []
     for item in writes:
-        content = _checked(item.content)
         if item.graph is None:
-            default.append(content)
+            default.append(item.content)
         else:
-            named.append(content.replace(" .\n", f" {ox.NamedNode(item.graph)} .\n"))
+            named.append(_checked(item.content).replace(" .\n", f" {ox.NamedNode(item.graph)} .\n"))
     if named:
         store.bulk_load("".join(named), _N_QUADS)
     if default:  # apart, as triples: a line of it can never name a graph
@@ -241,7 +240,10 @@ def _load_fresh(store: ox.Store, writes: Sequence[GraphWrite]) -> None:
 
 
 def _checked(content: str) -> str:
-    return _serialised(content) if any(mark in content for mark in _SUSPECT) else content
+    for mark in _SUSPECT:
+        if mark in content:
+            return _serialised(content)
+    return content
 
 
 def _serialised(content: str) -> str:

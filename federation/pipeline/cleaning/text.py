@@ -37,7 +37,8 @@ MISSING = frozenset(
         "undefined",
     }
 )
-"""Words that stand for nothing (folded). Shortest and longest are 0 and 9 characters."""
+"""Words that stand for nothing (folded)."""
+_LONGEST_MISSING = max(map(len, MISSING))  # folding makes no word shorter
 
 _BREAKS = re.compile(r"<\s*(?:br|hr)\s*/?>", re.IGNORECASE)
 _BLOCKS = re.compile(
@@ -63,8 +64,10 @@ def is_missing(raw: Any) -> bool:
     if isinstance(raw, str):
         if len(raw) > 40:
             return False
-        word = raw.strip().casefold()
-        return word in MISSING or not word.strip("-")  # codes glued by hyphens leave a row of them when there are none
+        word = raw.strip()
+        if len(word) <= _LONGEST_MISSING and word.casefold() in MISSING:
+            return True
+        return not word.strip("-")  # codes glued by hyphens leave a row of them when there are none
     return isinstance(raw, (list, dict)) and not raw
 
 

@@ -90,6 +90,8 @@ class Effort:
         while todo:
             item = todo.pop()
             if isinstance(item, str):
+                if len(item) < _FEW_MARKS:
+                    continue
                 marks = item.count("<") + item.count("&")
                 if marks >= _FEW_MARKS:
                     self.spend(marks * marks // 100, field)

@@ -15,6 +15,8 @@ def leaves(raw: Any, depth: int = 0) -> list[Any]:
     """Flatten lists, ``@list`` and ``@set``; scalars and other objects stay as they are. None gives no leaf."""
     if raw is None:
         return []
+    if isinstance(raw, str):
+        return [raw]
     if isinstance(raw, list | tuple):
         if depth > _DEPTH:
             return []
