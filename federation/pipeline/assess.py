@@ -129,18 +129,21 @@ def assess(
     stamp: RunStamp,
     known: Mapping[str, tuple[str, str]],
     workers: int,
+    large: bool = False,
 ) -> Iterator[Outcome]:
     """Assess the rows of a feed, in their order but for records that need no work.
 
     ``known`` gives the hashes of live records, of the row and raw, by the partner's key: a record that still has either
     is not mapped again, its outcome has neither record nor findings. ``workers`` processes at most (0: one per
-    processor) share a large feed. Raises EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows
-    share one id.
+    processor) share a large feed; if it is known to be ``large``, they start while ``rows`` are being opened. Raises
+    EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows share one id.
     """
-    judge = Assessor(source, load(), base_url)
-    todo: deque[Group] = deque()
     pool = _Pool(source, base_url, stamp, workers or os.cpu_count() or 1)
     with pool:
+        if large:
+            pool.start()
+        judge = Assessor(source, load(), base_url)
+        todo: deque[Group] = deque()
         for item in judge.mapper.group(rows):
             if isinstance(item, Outcome):
                 yield item
@@ -185,15 +188,22 @@ class _Pool:
         """Say whether there are worker processes."""
         return self._executor is not None
 
-    def exchange(self, todo: deque[Group]) -> Iterator[Outcome]:
-        """Hand over all groups, and take back outcomes so that only a bounded number of them is under way."""
+    def start(self) -> ProcessPoolExecutor:
+        """Start all processes, if they are not, without waiting until they are ready."""
         if self._executor is None:
             # spawn, not fork: the parent has threads and an open store, which a forked child would share
             context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(self._workers, context, _prepare, (self._source, self._base_url))
+            for _ in range(self._workers):
+                self._waiting.append(self._executor.submit(_assess_chunk, [], self._stamp))
+        return self._executor
+
+    def exchange(self, todo: deque[Group]) -> Iterator[Outcome]:
+        """Hand over all groups, and take back outcomes so that only a bounded number of them is under way."""
+        executor = self.start()
         while todo:
             chunk = [todo.popleft() for _ in range(min(CHUNK, len(todo)))]
-            self._waiting.append(self._executor.submit(_assess_chunk, chunk, self._stamp))
+            self._waiting.append(executor.submit(_assess_chunk, chunk, self._stamp))
             while len(self._waiting) >= self._workers * AHEAD:
                 yield from self._next()
 

@@ -13,7 +13,7 @@ from itertools import chain
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger.findings import DELETE_HELD
 from federation.ledger.records import RecordState, RecordStatus
-from federation.model import Counts, Finding, Hold, Outcome, Part, Rule, RunState, Severity, Text
+from federation.model import Counts, Finding, Hold, Outcome, Part, RawRecord, Rule, RunState, Severity, Text
 from federation.pipeline.absence import Grace, Miss, count
 from federation.pipeline.account import Account
 from federation.pipeline.assess import assess
@@ -22,11 +22,13 @@ from federation.pipeline.guard import Figures, Thresholds, judge, withheld
 from federation.pipeline.intake import open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
 from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
+from federation.pipeline.readers import Reading
 from federation.pipeline.renaming import Likeness, likeness, matches
 from federation.pipeline.sources import Coverage, Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
+_LARGE = 5_000_000  # bytes of a visit that surely takes worker processes
 _COMPARED = 5_000
 """New and missing records that are compared at most, to see whether ids have changed."""
 
@@ -101,17 +103,18 @@ def prepare(
     feed cannot be read at all), EngineUnavailable.
     """
     planner = Planner(known.states, source.version, known.elsewhere, known.is_forgotten)
-    reading = open_feed(source, delivery, frame.settings, frame.vocabulary)
     columns = Columns(source)
     broken: list[Outcome] = []
+    opened: list[Reading] = []
     hashes = {
         key: (state.row_hash, state.raw_hash)
         for key, state in known.states.items()
         if state.state == RecordStatus.LIVE and state.mapping_version == source.version
     }
-    rows = columns.over(readable(reading, broken))
+    rows = columns.over(_rows(source, delivery, frame, opened, broken))
     settings = frame.settings
-    outcomes = assess(rows, source, settings.base_url, frame.stamp, hashes, settings.workers)
+    large = not known.states and delivery.size > _LARGE
+    outcomes = assess(rows, source, settings.base_url, frame.stamp, hashes, settings.workers, large)
     fresh: list[Likeness] = []
     back = 0
     broke: CarrefourError | None = None
@@ -128,6 +131,7 @@ def prepare(
             raise
         broke = error
         account.add("", [failure(error, source)])
+    (reading,) = opened
     said = map(_wordless, reading.findings) if known.forgetful else reading.findings  # of the file: of anybody's row
     account.add("", [replace(found, where=found.where or source.id) for found in said])
     account.add("", columns.findings(source.id))
@@ -140,6 +144,15 @@ def prepare(
     plan = _judged(listing, known, frame, planner, fresh, state, back)
     account.add("", _deletes_that_wait(planner, plan, known))
     return plan if broke is None else replace(plan, message=str(broke))
+
+
+def _rows(
+    source: Source, delivery: Delivery, frame: Frame, opened: list[Reading], broken: list[Outcome]
+) -> Iterator[RawRecord]:
+    """The rows of a visit; its first body is opened when the first row is asked for, and then is in ``opened``."""
+    reading = open_feed(source, delivery, frame.settings, frame.vocabulary)
+    opened.append(reading)
+    yield from readable(reading, broken)
 
 
 def _deletes_that_wait(planner: Planner, plan: Plan, known: Known) -> list[Finding]:

@@ -38,6 +38,11 @@ class Delivery:
         return self.pages[0].sha256 if self.plain else hashlib.sha256(self.manifest()).hexdigest()
 
     @property
+    def size(self) -> int:
+        """Bytes of all pages together."""
+        return sum(len(page.body) for page in self.pages)
+
+    @property
     def plain(self) -> bool:
         """Whether it is one body, and all there is to say of the visit."""
         return len(self.pages) == 1 and self.whole and not self.conditional
