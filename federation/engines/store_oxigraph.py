@@ -33,8 +33,10 @@ __all__ = [
 _DEFAULT = ox.DefaultGraph()
 _N_TRIPLES = ox.RdfFormat.N_TRIPLES
 _N_QUADS = ox.RdfFormat.N_QUADS
-# Never in canonical N-Triples, and able to make a line mean something else as N-Quads: a comment, a carriage return.
-_SUSPECT = (".#", ". #", ".\t", ".  ", "\r")
+# Never between the terms of canonical N-Triples, and able to make a line mean something else as N-Quads.
+_SUSPECT = (" #", ".#", "\t", "\r")
+
+_END = " .\n"
 
 _Graph = ox.NamedNode | ox.DefaultGraph
 
@@ -232,18 +234,20 @@ def _load_fresh(store: ox.Store, writes: Sequence[GraphWrite]) -> None:
         if item.graph is None:
             default.append(item.content)
         else:
-            named.append(_checked(item.content).replace(" .\n", f" {ox.NamedNode(item.graph)} .\n"))
+            named.append(_as_quads(item.content, f" {ox.NamedNode(item.graph)} .\n"))
     if named:
         store.bulk_load("".join(named), _N_QUADS)
     if default:  # apart, as triples: a line of it can never name a graph
         store.bulk_load("".join(default), _N_TRIPLES)
 
 
-def _checked(content: str) -> str:
-    for mark in _SUSPECT:
-        if mark in content:
-            return _serialised(content)
-    return content
+def _as_quads(content: str, end: str) -> str:
+    """Canonical N-Triples as N-Quads, each line with the graph's name; anything else is parsed and written again."""
+    quads = content.replace(_END, end)
+    whole = len(quads) - len(content) == content.count("\n") * (len(end) - len(_END))  # each line has got the name
+    if whole and not any(mark in content for mark in _SUSPECT):
+        return quads
+    return _serialised(content).replace(_END, end)
 
 
 def _serialised(content: str) -> str:

@@ -59,8 +59,7 @@ class Identities:
 
     def mint(self, identities: Sequence[Minted], tx: Connection) -> None:
         """Note new identifiers. They are never changed or removed."""
-        if identities:
-            tx.execute(insert(identity), [item._asdict() for item in identities])
+        self._database.put_rows(tx, insert(identity), identities)
 
     def claims_of(self, records: Iterable[str], tx: Connection | None = None) -> list[ClaimRow]:
         """What some records name."""
@@ -94,5 +93,4 @@ class Identities:
         """Put ``claims`` in place of all that ``records`` named."""
         for part in in_parts(records):
             tx.execute(delete(claim).where(claim.c.record.in_(part)))
-        if claims:
-            tx.execute(insert(claim), [item._asdict() for item in claims])
+        self._database.put_rows(tx, insert(claim), claims)

@@ -97,8 +97,7 @@ class Records:
         """Insert or replace states; the first sight of a known record stays."""
         if states:
             with self._database.write(tx) as tx:
-                statement = self._database.upsert(record_state, keep=("first_seen",))
-                tx.execute(statement, [state._asdict() for state in states])
+                self._database.put_rows(tx, self._database.upsert(record_state, keep=("first_seen",)), states)
 
     def note(self, changed: Iterable[RecordState], tx: Connection | None = None) -> None:
         """Write again what a run may learn of a known record without changing its graph: state, hashes, absences."""

@@ -282,8 +282,8 @@ def _is_touched(
     items: Mapping[str, Item],
     before: Mapping[str | None, set[str]],
 ) -> bool:
-    records = {*cluster.live, *cluster.withdrawn}
-    return not records.isdisjoint(items) or before.get(cluster.pid) != records
+    records = (*cluster.live, *cluster.withdrawn)
+    return any(record in items for record in records) or before.get(cluster.pid) != set(records)
 
 
 def _live_state(item: Item, batch: Batch, first_seen: str, pid: str) -> RecordState:
