@@ -118,12 +118,14 @@ class Finding:
 class RawRecord:
     """One row of a feed as a reader found it: its address in the partner's words, and plain JSON-like values.
 
-    ``deleted``: the feed says that this record is to be withdrawn; the row holds no more than what names it.
+    ``deleted``: the feed says that this record is to be withdrawn; the row holds no more than what names it. ``words``:
+    what the feed itself calls keys that the reader has renamed, one table for all its rows.
     """
 
     where: str
     row: Mapping[str, Any]
     deleted: bool = False
+    words: Mapping[str, str] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,25 @@ def test_rows_come_back_once_and_in_order(count: int) -> None:
     assert {outcome.tier for outcome in outcomes} == {Tier.ESSENTIAL}
 
 
+@pytest.mark.parametrize(
+    ("words", "column"),
+    [({"crf:holder": "porteur"}, "porteur"), ({"crf:holder": "holder"}, "holder"), (None, "crf:holder")],
+)
+def test_findings_name_the_key_of_the_feed(words: dict[str, str] | None, column: str) -> None:
+    """What a JSON-LD feed calls a key in its own context stands in the findings, not the name that we read it by."""
+    text = (
+        SOURCE.replace("s.csv", "s.json").replace('"csv"', '"json"')
+        + 'holder = "crf:holder"\nstartDate = "crf:holder"\n'
+    )
+    judge = Assessor(parse_source(text, "s.toml", load()), load(), "https://c.example")
+    row = RawRecord("1", {"id": "1", "nom": "Projet", "crf:holder": "hier"}, words=words)
+
+    outcome = judge(next(iter(judge.mapper.group([row]))), STAMP)  # type: ignore[arg-type]
+
+    assert column in {found.field for found in outcome.findings if found.term == "startDate"}
+    assert "crf:holder" not in {found.field for found in outcome.findings} - {column}
+
+
 def test_known_rows_are_not_mapped_again() -> None:
     """A row with the raw hash of its live record comes back without a record or a finding."""
     source = parse_source(SOURCE, "s.toml", load())

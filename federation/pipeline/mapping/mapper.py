@@ -55,7 +55,7 @@ class Mapper:
     """The compiled mapping of one source.
 
     ``names`` gives, for each of our dotted terms, the partner's column or path, so that results of a later stage can
-    be said in the partner's words.
+    be said in the partner's words: as the source file writes it, or as the feed of the last rows mapped does.
     """
 
     def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str) -> None:
@@ -75,8 +75,9 @@ class Mapper:
             names["page"] = source.records.page[0]
         if source.records.id or source.records.page:
             names["identifier"] = (source.records.id or source.records.page)[0]
+        self._paths: Mapping[str, str] = names
+        self._words: Mapping[str, str] | None = None
         self.names: Mapping[str, str] = names
-        self._names = dict(names)
 
     def __call__(self, raw: RawRecord, run: RunStamp) -> Outcome:
         """Map one row on its own."""
@@ -105,6 +106,7 @@ class Mapper:
 
         Without a record, its findings or ``excluded`` say why.
         """
+        self._speak(group.rows[0].words)
         try:
             return self._mapped(group, run)
         except TooCostlyError as error:
@@ -123,7 +125,7 @@ class Mapper:
             if value is not None:
                 self._effort.weigh_markup(value, plan.key)
         record = self._start + group.key
-        sheet = Sheet(record, group.where, self._source.lang, self._names, self._effort)
+        sheet = Sheet(record, group.where, self._source.lang, self.names, self._effort)
         conflicts = (self._conflict(group, term, read.values[place]) for term, place, _ in read.conflicts)
         sheet.findings += [*group.notes, *conflicts]
         heads = dict(zip((plan.key for plan in self._heads), values, strict=False))
@@ -221,6 +223,12 @@ class Mapper:
         problem = Problem("repeat-conflict", _spoken(value))
         return finding(problem, group.where, self._field_of(term), term, self._start + group.key)
 
+    def _speak(self, words: Mapping[str, str] | None) -> None:
+        """Call columns as the feed calls them, whose reader has renamed some."""
+        if words is not self._words:
+            self._words = words
+            self.names = {term: _as_written(path, words or {}) for term, path in self._paths.items()}
+
     def _field_of(self, term: str) -> str | None:
         return self.names.get(term) or next(
             (path for key, path in self.names.items() if key.startswith(f"{term}.")), None
@@ -235,6 +243,11 @@ class Mapper:
         self._effort.renew()
         row = raw.row
         return [self._sorter.page(row, identifier), *(plan.read(row) for plan in self._all)]
+
+
+def _as_written(path: str, words: Mapping[str, str]) -> str:
+    """A path of ours in the words of the feed: whole, or step by step."""
+    return words.get(path) or ".".join(words.get(step, step) for step in path.split("."))
 
 
 def _scalar(plan: ScalarPlan, raw: Any, sheet: Sheet) -> list[str]:

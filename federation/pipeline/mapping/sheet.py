@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from federation.model import Finding, Severity
@@ -31,7 +32,7 @@ class Sheet:
         "where",
     )
 
-    def __init__(self, iri: str, where: str, lang: str, names: dict[str, str], effort: Effort) -> None:
+    def __init__(self, iri: str, where: str, lang: str, names: Mapping[str, str], effort: Effort) -> None:
         self.iri, self.where, self.lang, self.names, self.effort = iri, where, lang, names, effort
         self._unsaid = 0
         self.nodes = f"{iri}#"

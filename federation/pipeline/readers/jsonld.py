@@ -95,7 +95,7 @@ class _Work:
         self._slow(units, slow, slots)
         self._refuse_if_meaningless(units, slots)
         self._shelf.seal(place for slot in slots if isinstance(slot, tuple) for place in slot)
-        self._report_dropped()
+        self._close_readers()
         numbers = [unit.number for unit in units]
         self._refuse_if_too_many(slots)
         return self._given(numbers, slots)
@@ -207,6 +207,7 @@ class _Work:
     def _found(
         self, numbers: list[int], slots: list[Finding | tuple[int, ...]], others: Counter[str]
     ) -> Iterator[RawRecord | Finding]:
+        words = self._names.words or None
         for number, slot in zip(numbers, slots, strict=True):
             if isinstance(slot, Finding):
                 yield slot
@@ -217,7 +218,7 @@ class _Work:
                     if self._wanted and self._wanted.isdisjoint(types):
                         others[str(types[0]) if types else "-"] += 1
                     else:
-                        yield RawRecord(_name(row) or f"élément {number}", row)
+                        yield RawRecord(_name(row) or f"élément {number}", row, words=words)
 
     def _reached(self, row: Row) -> list[Row]:
         if self._options.at is None:
@@ -228,10 +229,11 @@ class _Work:
             return []
         return [each for each in _as_list(found) if isinstance(each, dict)]
 
-    def _report_dropped(self) -> None:
+    def _close_readers(self) -> None:
         for reader in self._readers.values():
             if isinstance(reader, FastReader):
                 self._dropped |= reader.dropped
+                reader.name_the_rest()
         self._findings += [key_unknown(name) for name in sorted(self._dropped)[:SHOWN]]
 
 

@@ -94,6 +94,13 @@ class FastReader:
         row = self._node(node, 1)
         return row if row.keys() - {"@id"} else None
 
+    def name_the_rest(self) -> None:
+        """Remember how the context writes keys that no node has had."""
+        for key, term in self._terms.items():
+            iri = term["iri"] if term is not None else None
+            if isinstance(iri, str) and _ABSOLUTE.match(iri):
+                self._names.of_key(iri, key)
+
     def is_graph(self, key: str) -> bool:
         """Say whether a key means ``@graph``."""
         return self._iri(key, vocab=True) == "@graph"
@@ -251,12 +258,12 @@ class FastReader:
             return _Key(_Use.DROP)
         term = self._terms.get(key)
         if term is None:
-            return _Key(_Use.PROPERTY, self._names.short(iri), language=self._context.language)
+            return _Key(_Use.PROPERTY, self._names.of_key(iri, key), language=self._context.language)
         if term["odd"]:
             return _Key(_Use.DECLINE)
         coercion = None if term["type"] == "@none" else term["type"]
         return _Key(
-            _Use.PROPERTY, self._names.short(iri), coercion, term["language"], term["maps"], term["scoped_vocab"]
+            _Use.PROPERTY, self._names.of_key(iri, key), coercion, term["language"], term["maps"], term["scoped_vocab"]
         )
 
     def _iri(self, value: str, vocab: bool = False, scoped: str | None = None, relative: bool = False) -> str | None:

@@ -35,13 +35,24 @@ _EMBED_VALUES = 2_000
 
 
 class Names:
-    """Short names of IRIs, as keys and types of rows. Two different terms never get the same name."""
+    """Short names of IRIs, as keys and types of rows. Two different terms never get the same name.
+
+    ``words``: what the document itself calls a key whose short name is another, as far as the fast path has met it.
+    """
 
     def __init__(self, prefixes: Mapping[str, str]) -> None:
         spaces = [(space, prefix) for prefix, space in prefixes.items() if space != _SCHEMA]
         self._spaces = sorted(spaces, key=lambda pair: len(pair[0]), reverse=True)
         self._prefixes = dict(prefixes)
         self._known: dict[str, str] = {}
+        self.words: dict[str, str] = {}
+
+    def of_key(self, iri: str, written: str) -> str:
+        """Shorten the IRI of a key, and remember how it is written if it is the first of its name."""
+        name = self.short(iri)
+        if name != written:
+            self.words.setdefault(name, written)
+        return name
 
     def short(self, iri: str) -> str:
         """Shorten an IRI."""

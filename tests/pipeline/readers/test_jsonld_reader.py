@@ -15,6 +15,7 @@ from federation.pipeline.readers.jsonld_process import FullProcessor
 from federation.vocabulary import load
 
 CONTEXTS = load().contexts
+OURS = "https://w3id.org/carrefour/vocab#"
 
 
 def rows_of(document: Any, **options: Any) -> list[dict[str, Any]]:
@@ -203,6 +204,21 @@ def test_our_own_context_is_read() -> None:
         "name": {"@value": "Jardin", "@language": "fr"},
         "dcterms:subject": "https://w3id.org/carrefour/theme/AGR",
     }
+
+
+def test_rows_bring_the_words_of_their_document() -> None:
+    """Keys that the reader has renamed are known by what the document calls them, or would by its context."""
+    document = {
+        "@context": {"@vocab": "http://schema.org/", "porteur": f"{OURS}holder", "methode": f"{OURS}method"},
+        "@id": "https://x.example/1",
+        "name": "Jardin",
+        "porteur": {"name": "Association"},
+        f"{OURS}lesson": "Patience",
+    }
+
+    ((raw,), _, _) = reading(orjson.dumps(document), "json-ld")
+
+    assert raw.words == {"crf:holder": "porteur", "crf:lesson": f"{OURS}lesson", "crf:method": "methode"}
 
 
 @pytest.mark.fault(15)
