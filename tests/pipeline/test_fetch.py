@@ -347,6 +347,7 @@ def test_a_name_that_changes_its_mind_gains_nothing(monkeypatch: pytest.MonkeyPa
     assert connected == [("93.184.216.34", 80)]
 
 
+@pytest.mark.abuse(39)
 @pytest.mark.parametrize(
     ("address", "public"),
     [
@@ -373,6 +374,22 @@ def test_a_name_that_changes_its_mind_gains_nothing(monkeypatch: pytest.MonkeyPa
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::5db8:d822", True),
         ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
+        ("192.88.99.1", False),
+        ("192.0.0.1", False),
+        ("198.18.0.1", False),
+        ("240.0.0.1", False),
+        ("239.255.255.250", False),
+        ("fec0::1", False),
+        ("ff0e::1", False),
+        ("3fff::1", False),
+        ("2001:db8::1", False),
+        ("64:ff9b:1::5db8:d822", False),
+        ("::ffff:0:7f00:1", False),
+        ("2002:5db8:d822::", True),
+        ("2606:2800:220:1:0:5efe:a00:1", False),
+        ("2606:2800:220:1:200:5efe:5db8:d822", True),
+        ("fd00::5efe:5db8:d822", False),
+        ("2002:7f00:1::5efe:5db8:d822", False),
     ],
 )
 def test_public_addresses_are_told_from_others(address: str, public: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+_RELAYS_6TO4 = ipaddress.ip_network("192.88.99.0/24")  # RFC 7526: no longer to be used
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")  # RFC 9637, newer than the tables of Python 3.11
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})  # RFC 5214, section 6.1: then comes an IPv4 address
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -31,36 +35,64 @@ class PrivateAddress(Exception):
 def is_public(address: Address) -> bool:
     """Say whether an address is on the public network, and so is any IPv4 address that is hidden inside it.
 
-    Hidden ones: IPv4-mapped and -compatible, 6to4, Teredo, NAT64.
+    Hidden ones: IPv4-mapped and -compatible, 6to4, Teredo, NAT64, ISATAP.
     """
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address.teredo is not None:
+        if address.teredo is not None or address.is_site_local or address in _DOCUMENTATION:
             return False
-        if inner is None and (address in _NAT64 or address in _IPV4_COMPATIBLE):
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP and not is_public(_last_four(address)):
+            return False
+        inner = _hidden(address)
         if inner is not None:
             return is_public(inner)
+    elif address in _RELAYS_6TO4:
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _hidden(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64 or address in _IPV4_COMPATIBLE:
+        return _last_four(address)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _last_four(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 class Line:
     """Opens connections for one fetch; cuts the open one when ``seconds`` have passed on ``clock``.
 
     A read timeout is no deadline: a server that sends one byte a second never meets it. So a watchdog shuts the socket
-    down, whether it waits for headers, a TLS handshake or the body.
+    down, whether it waits for headers, a TLS handshake or the body. ``connect_seconds`` bounds each try to connect.
     """
 
-    def __init__(self, seconds: float, allow_private: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, seconds: float, allow_private: bool, clock: Callable[[], float], connect_seconds: float | None = None
+    ) -> None:
         self._clock = clock
-        self._end = clock() + seconds
         self._allow_private = allow_private
+        self._connect_seconds = connect_seconds
         self._expired = threading.Event()
         self._handle: socket.socket | None = None
         self._lock = threading.Lock()
+        self._start(seconds)
+
+    def _start(self, seconds: float) -> None:
+        self._end = self._clock() + seconds
         self._watchdog = threading.Timer(seconds, self._cut)
         self._watchdog.daemon = True
         self._watchdog.start()
+
+    def rest(self) -> None:
+        """Stop the watchdog between two requests on a connection that is kept."""
+        self._watchdog.cancel()
+
+    def renew(self, seconds: float) -> None:
+        """Count the deadline anew, for the next request on the connection that was kept."""
+        self._watchdog.cancel()
+        self._expired.clear()
+        self._start(seconds)
 
     @property
     def left(self) -> float:
@@ -82,7 +114,7 @@ class Line:
         for family, kind, protocol, _name, address in allowed:
             connection = socket.socket(family, kind, protocol)
             try:
-                connection.settimeout(self.left)
+                connection.settimeout(min(self.left, self._connect_seconds or self.left))
                 connection.connect(address)
             except OSError as error:
                 connection.close()
@@ -122,6 +154,13 @@ class Line:
 def _address(sockaddr: Any) -> Address:
     # an IPv6 scope ("fe80::1%eth0") is not part of the address
     return ipaddress.ip_address(str(sockaddr[0]).split("%")[0])
+
+
+def pool(line: Line, scheme: str, host: str, port: int, trust: ssl.SSLContext) -> HTTPConnectionPool:
+    """Keep one connection of ``line`` to one origin for many requests; ``trust`` says whose certificates count."""
+    if scheme == "https":
+        return _pools(line)["https"](host, port, maxsize=1, ssl_context=trust)  # type: ignore[no-any-return]
+    return _pools(line)["http"](host, port, maxsize=1)  # type: ignore[no-any-return]
 
 
 def session(line: Line) -> requests.Session:
