@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from federation.errors import EngineUnavailable, os_reason
+from federation.ledger import ap_schema as ap_schema  # its tables belong to the metadata that all others read
 from federation.ledger.accounts import Accounts
 from federation.ledger.approvals import Approvals, Forgotten
 from federation.ledger.attempts import Attempts

@@ -1,6 +1,7 @@
 """The tables of the ledger. Types that SQLite and PostgreSQL share; times are UTC ISO 8601 text.
 
-A change here needs a new migration in migrations/versions: a test compares the two.
+A change here or in ap_schema.py (the tables of ActivityPub) needs a new migration in migrations/versions: a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ metadata = MetaData(
 )
 
 # SQLite numbers rows itself only in a column declared INTEGER.
-_SERIAL = BigInteger().with_variant(Integer, "sqlite")
-_TIME = String(32)
-_IRI = Text
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+TIME = String(32)
+IRI = Text
 
 partner = Table(
     "partner",
     metadata,
     Column("slug", String(64), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("url", _IRI),
+    Column("url", IRI),
 )
 
 source = Table(
@@ -49,19 +50,19 @@ source = Table(
     Column("id", String(64), primary_key=True),
     Column("partner", ForeignKey("partner.slug"), nullable=False, index=True),
     Column("name", Text, nullable=False),
-    Column("url", _IRI),
-    Column("licence", _IRI),
+    Column("url", IRI),
+    Column("licence", IRI),
     Column("file_hash", String(64)),
     Column("version", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("lang", String(35), nullable=False),
     Column("first_run", String(26)),
     Column("last_run", String(26)),
-    Column("due", _TIME),
+    Column("due", TIME),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("note", Text),
     Column("validators", JSON),
-    Column("full_at", _TIME),
+    Column("full_at", TIME),
 )
 
 run = Table(
@@ -71,8 +72,8 @@ run = Table(
     Column("source", String(64), nullable=False),
     Column("partner", String(64), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("started", _TIME, nullable=False),
-    Column("ended", _TIME),
+    Column("started", TIME, nullable=False),
+    Column("ended", TIME),
     Column("counts", JSON),
     Column("input_sha256", String(64)),
     Column("mapping_version", String(64)),
@@ -100,7 +101,7 @@ run = Table(
 record_state = Table(
     "record_state",
     metadata,
-    Column("record", _IRI, primary_key=True),
+    Column("record", IRI, primary_key=True),
     Column("partner", String(64), nullable=False),
     Column("key", Text, nullable=False),
     Column("source", String(64), nullable=False),
@@ -108,16 +109,16 @@ record_state = Table(
     Column("raw_hash", String(64), nullable=False),
     Column("row_hash", String(32), nullable=False, server_default=""),
     Column("misses", Integer, nullable=False, server_default="0"),
-    Column("missing_since", _TIME),
-    Column("missed_at", _TIME),
+    Column("missing_since", TIME),
+    Column("missed_at", TIME),
     Column("reason", String(16)),
-    Column("withdrawn_at", _TIME),
+    Column("withdrawn_at", TIME),
     Column("mapping_version", String(64), nullable=False),
     Column("tier", String(16)),
     Column("state", String(16), nullable=False),
-    Column("first_seen", _TIME, nullable=False),
+    Column("first_seen", TIME, nullable=False),
     Column("last_run", String(26), nullable=False),
-    Column("page", _IRI),
+    Column("page", IRI),
     Column("pid", String(32)),
     Index("ix_record_state_source", "source", "state"),
     Index("ix_record_state_partner", "partner"),
@@ -127,7 +128,7 @@ record_state = Table(
 restricted = Table(
     "restricted",
     metadata,
-    Column("record", _IRI, primary_key=True),
+    Column("record", IRI, primary_key=True),
     Column("data", JSON, nullable=False),
 )
 
@@ -138,7 +139,7 @@ body = Table(
     Column("source", String(64), primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("path", Text, nullable=False),
-    Column("fetched_at", _TIME, nullable=False),
+    Column("fetched_at", TIME, nullable=False),
     Column("content_type", Text),
     Column("etag", Text),
     Column("last_modified", Text),
@@ -148,11 +149,11 @@ body = Table(
 finding = Table(
     "finding",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("run", String(26), nullable=False, index=True),
     Column("rule", Text, nullable=False),
     Column("severity", String(16), nullable=False),
-    Column("record", _IRI, index=True),
+    Column("record", IRI, index=True),
     Column("times", Integer, nullable=False),
     Column("detail", JSON, nullable=False),
 )
@@ -160,19 +161,19 @@ finding = Table(
 change = Table(
     "change",
     metadata,
-    Column("seq", _SERIAL, primary_key=True, autoincrement=True),
-    Column("time", _TIME, nullable=False),
+    Column("seq", SERIAL, primary_key=True, autoincrement=True),
+    Column("time", TIME, nullable=False),
     Column("action", String(8), nullable=False),
-    Column("record", _IRI, nullable=False, index=True),
+    Column("record", IRI, nullable=False, index=True),
     Column("digest", String(64), nullable=False),
-    Column("project", _IRI, nullable=False, index=True),
+    Column("project", IRI, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
 
 journal = Table(
     "journal",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("run", String(26), nullable=False, index=True),
     Column("state", String(8), nullable=False, index=True),
     Column("payload", LargeBinary),
@@ -189,16 +190,16 @@ cursor = Table(
 identity = Table(
     "identity",
     metadata,
-    Column("home", _IRI, primary_key=True),
+    Column("home", IRI, primary_key=True),
     Column("pid", String(32), nullable=False, unique=True),
-    Column("minted", _TIME, nullable=False),
+    Column("minted", TIME, nullable=False),
 )
 
 claim = Table(
     "claim",
     metadata,
     Column("hash", String(24), primary_key=True),
-    Column("record", _IRI, primary_key=True),
+    Column("record", IRI, primary_key=True),
     Column("source", String(64), nullable=False),
     Column("own", Boolean, nullable=False),
     Column("live", Boolean, nullable=False),
@@ -215,10 +216,10 @@ meta = Table(
 revision = Table(
     "revision",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("run", String(26), nullable=False, index=True),
     Column("source", String(64), nullable=False, index=True),
-    Column("made", _TIME, nullable=False),
+    Column("made", TIME, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -226,13 +227,13 @@ revision = Table(
 approval = Table(
     "approval",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("source", String(64), nullable=False, index=True),
     Column("run", String(26), nullable=False),
     Column("rule", String(16), nullable=False),
     Column("ceiling", Integer, nullable=False),
-    Column("given", _TIME, nullable=False),
-    Column("until", _TIME, nullable=False),
+    Column("given", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
     Column("by", Text, nullable=False),
 )
 
@@ -240,22 +241,22 @@ forgotten = Table(
     "forgotten",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("at", _TIME, nullable=False),
+    Column("at", TIME, nullable=False),
 )
 
 notice = Table(
     "notice",
     metadata,
-    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
     Column("source", String(64), nullable=False, index=True),
     Column("run", String(26), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("recipient", Text, nullable=False),
     Column("detail", JSON, nullable=False),
-    Column("made", _TIME, nullable=False),
-    Column("sent", _TIME),
+    Column("made", TIME, nullable=False),
+    Column("sent", TIME),
     Column("tries", Integer, nullable=False, server_default="0"),
-    Column("next_try", _TIME),
+    Column("next_try", TIME),
 )
 
 quality = Table(
@@ -271,8 +272,8 @@ trial = Table(
     "trial",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("made", _TIME, nullable=False),
-    Column("until", _TIME, nullable=False),
+    Column("made", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
     Column("result", JSON, nullable=False),
 )
 
@@ -281,12 +282,12 @@ candidacy = Table(
     metadata,
     Column("id", String(26), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("url", _IRI, nullable=False),
+    Column("url", IRI, nullable=False),
     Column("contact", Text, nullable=False),
     Column("detail", JSON, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("made", _TIME, nullable=False),
-    Column("decided", _TIME),
+    Column("made", TIME, nullable=False),
+    Column("decided", TIME),
     Column("decided_by", Text),
     Column("reason", Text),
 )
@@ -298,8 +299,8 @@ account = Table(
     Column("password", Text, nullable=False),
     Column("role", String(16), nullable=False),
     Column("email", Text),
-    Column("made", _TIME, nullable=False),
-    Column("disabled", _TIME),
+    Column("made", TIME, nullable=False),
+    Column("disabled", TIME),
 )
 
 session = Table(
@@ -308,9 +309,9 @@ session = Table(
     Column("hash", String(64), primary_key=True),
     Column("account", ForeignKey("account.name", ondelete="CASCADE"), nullable=False, index=True),
     Column("csrf", String(64), nullable=False),
-    Column("made", _TIME, nullable=False),
-    Column("seen", _TIME, nullable=False),
-    Column("until", _TIME, nullable=False),
+    Column("made", TIME, nullable=False),
+    Column("seen", TIME, nullable=False),
+    Column("until", TIME, nullable=False),
 )
 
 throttle = Table(
@@ -318,5 +319,5 @@ throttle = Table(
     metadata,
     Column("key", String(128), primary_key=True),
     Column("count", Integer, nullable=False),
-    Column("since", _TIME, nullable=False),
+    Column("since", TIME, nullable=False),
 )

@@ -30,13 +30,23 @@ KEY = "cle-" + "de-la-maison-7f3a"
 
 MARKS = (SECRET.encode(), KEY.encode(), quote(SECRET).encode())
 
-PUBLIC = {"partner.name", "partner.url", "source.name", "source.licence"}
+PUBLIC = {
+    "partner.name",
+    "partner.url",
+    "source.name",
+    "source.licence",
+    "ap_activity.document",
+    "ap_activity.object",
+    "ap_key.public",
+}
 """Columns whose values are published on purpose."""
 
 WORKING = re.compile(
     r"^(source\.(partner|state|lang|first_run|last_run|due|full_at)|run\.(source|partner|state|started|ended|counts|kind|holds|progress|of)|"
     r"record_state\.(partner|key|source|tier|state|first_seen|last_run|pid)|body\.(path|fetched_at)|"
-    r"finding\.(run|record|severity|rule)|change\.\w+|journal\.(run|state)|cursor\.\w+|identity\.\w+|claim\.\w+|meta\.\w+|quality\.\w+)$"
+    r"finding\.(run|record|severity|rule)|change\.\w+|journal\.(run|state)|cursor\.\w+|identity\.\w+|claim\.\w+|meta\.\w+|quality\.\w+|"
+    r"ap_key\.\w+|ap_activity\.(actor|kind|made)|ap_job\.(actor|next_try)|ap_follow\.(direction|follower|followed|state)|"
+    r"ap_(inbox|delivery|object)\.(activity|state|next_try)|ap_lane\.\w+)$"
 )
 """Columns of live rows that must keep their values, or the instance would be broken rather than secretive."""
 
