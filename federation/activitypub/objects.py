@@ -59,7 +59,7 @@ Prove = Callable[[Document], Document]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Facts:
     """What we know of a record beside its graph: its project, when we first saw it, when it last changed."""
 
     pid: str
@@ -82,7 +82,7 @@ def record_digest(data: bytes) -> str:
     return f"sha-256:{hashlib.sha256(data).hexdigest()}"
 
 
-def project_object(names: Names, record: str, triples: Iterable[Triple], standing: Standing, words: Words) -> Document:
+def project_object(names: Names, record: str, triples: Iterable[Triple], facts: Facts, words: Words) -> Document:
     """A record as a Page, to be embedded in an activity: without ``@context`` and proof.
 
     ``triples`` are the named graph of the record. Raises ValueError for a record that is not of this instance.
@@ -98,14 +98,14 @@ def project_object(names: Names, record: str, triples: Iterable[Triple], standin
     titles = {tag: _line(text, _TITLE) for tag, text in first_text(project, SCHEMA + "name").items()}
     language = "fr" if "fr" in titles or not titles else min(titles)
     title = titles.get(language, "")
-    page = names.page(standing.pid)
+    page = names.page(facts.pid)
     made: dict[str, Any] = {
         "id": object_id,
         "type": PAGE,
         "rdfType": list(TYPES),
         "attributedTo": partner,
         "audience": names.commons,
-        "context": names.context(standing.pid),
+        "context": names.context(facts.pid),
         **of_record(names.commons, partner).members(),
         "name": title,
         "nameMap": dict(sorted(titles.items())),
@@ -113,8 +113,8 @@ def project_object(names: Names, record: str, triples: Iterable[Triple], standin
         "content": _content(project, language),
         "mediaType": "text/html",
         "url": page,
-        "published": moment(standing.published),
-        "updated": moment(standing.updated),
+        "published": moment(facts.published),
+        "updated": moment(facts.updated),
         "image": _image(project, nodes, title),
         "attachment": [{"type": "Link", "href": page, "mediaType": "text/html"}],
         "location": _location(project, nodes),
