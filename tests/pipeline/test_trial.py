@@ -253,6 +253,49 @@ def test_a_feed_at_an_address_is_tried(server: LyingServer, tmp_path: Path, ledg
     assert server.paths == ["/jardins.csv"]
 
 
+PAGE_OF_POSTS = b'[{"id": 1, "name": "Le potager", "description": "Un jardin", "url": "https://jardins.example/1"}]'
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("body", "headers", "toml", "more"),
+    [
+        (PAGE_OF_POSTS, ['Link: </s.json?page=2>; rel="next"'], "", {"records": None, "pages": None, "followed": True}),
+        (
+            b'{"total": 214, "next": "/s.json?p=2", "items": %b}' % PAGE_OF_POSTS,
+            [],
+            "",
+            {"records": 214, "pages": None, "followed": True},
+        ),
+        (
+            PAGE_OF_POSTS,
+            ["X-Total-Count: 12"],
+            TOML.replace("csv", "json").replace('"n"', '"id"').replace('"URL"', '"url"'),
+            {"records": 12, "pages": None, "followed": False},
+        ),
+        (PAGE_OF_POSTS, ["X-Total-Count: 1"], "", None),
+    ],
+)
+def test_a_list_in_pages_is_told(
+    server: LyingServer,
+    tmp_path: Path,
+    ledger: Ledger,
+    clock: Clock,
+    body: bytes,
+    headers: list[str],
+    toml: str,
+    more: dict[str, object] | None,
+) -> None:
+    """A trial reads one page: the account says so, with what the server announces, and if a harvest reads the rest."""
+    server.answers["/s.json"] = http(body, "Content-Type: application/json", *headers)
+    desk = desk_of(tmp_path, ledger, clock, fetch_private=True)
+
+    found = desk.result(desk.run(TrialRequest(address=server.url("/s.json"), toml=toml), CLIENT))
+
+    assert found is not None
+    assert found.get("more") == more
+
+
 def test_a_server_that_fails_is_told_at_its_field(
     server: LyingServer, tmp_path: Path, ledger: Ledger, clock: Clock
 ) -> None:

@@ -272,6 +272,34 @@ def test_markup_in_a_feed_is_inert(client: FlaskClient) -> None:
     assert words(client.get(sent.headers["Location"]))
 
 
+@pytest.mark.parametrize(
+    ("prefix", "followed", "said"),
+    [
+        (
+            "",
+            True,
+            ["l'essai n'en a lu qu'une", "214 fiches sont annoncées", "22 pages", "Une moisson les lit toutes."],
+        ),
+        ("/en", True, ["the trial has read one of them", "214 records are announced", "A harvest reads them all."]),
+        ("", False, ["sous [paging], comment demander les suivantes"]),
+    ],
+)
+def test_one_page_of_a_longer_list_says_so(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, prefix: str, followed: bool, said: list[str]
+) -> None:
+    """How many records and pages are announced, and whether a harvest would read them all, in both languages."""
+
+    def paged(task: Any, body: bytes, _seconds: float) -> dict[str, Any]:
+        more = {"records": 214, "pages": 22, "followed": followed}
+        return examine(task, body, load(), datetime.now(UTC)) | {"more": more}
+
+    monkeypatch.setattr(trial_module, "run_apart", paged)
+
+    shown = account(client, CSV, "x.csv", prefix)
+
+    assert all(sentence in shown for sentence in said)
+
+
 @pytest.mark.usefixtures("here")
 def test_a_source_file_of_the_visitor_is_used(client: FlaskClient) -> None:
     """Its mapping decides; a fault in it is told with its line."""

@@ -80,6 +80,7 @@ class TrialDesk:
                 profile=asked.profile,
                 lang=asked.lang,
                 base_url=self._settings.base_url,
+                headers=dict(fetched.headers),
             )
             account = run_apart(task, fetched.body, ends - time.monotonic())
         account |= {"name": name, "url": asked.address, "bytes": len(fetched.body)}

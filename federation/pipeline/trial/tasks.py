@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from federation.errors import CarrefourError
@@ -59,6 +59,7 @@ class Task:
     profile: str
     lang: str
     base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class TrialRefused(CarrefourError):

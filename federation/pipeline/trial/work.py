@@ -16,6 +16,7 @@ from federation.ledger.times import to_seconds
 from federation.model import Finding, Outcome, Severity
 from federation.pipeline.assess import Assessor
 from federation.pipeline.fetch import Delivery, Fetched
+from federation.pipeline.fetch.walks.further import further
 from federation.pipeline.intake import open_feed, readable
 from federation.pipeline.mapping import Columns, RunStamp
 from federation.pipeline.plan import Planner
@@ -40,7 +41,8 @@ def examine(task: Task, body: bytes, vocabulary: Vocabulary, now: datetime) -> d
 
     ``state``: ``read``; ``unreadable`` (the feed), ``source`` (the source file has a fault), ``unknown`` (no records
     that we know to read), with ``message``. ``format``, ``toml`` and ``origin`` (``own``, ``profile``, ``guess``) say
-    how it was read; ``counts``, ``mapped``, ``rows``, ``records``, ``findings``, ``words`` what became of the rows.
+    how it was read; ``counts``, ``mapped``, ``rows``, ``records``, ``findings``, ``words`` what became of the rows;
+    ``more``, if it is there, that this is one page of a longer list (see further.py).
     """
     account: dict[str, Any] = {"format": detect(body, task.content_type, task.name), "state": "read", "message": None}
     try:
@@ -67,7 +69,7 @@ def _source(
         text, source = profile_source(task, account["format"] or "json", vocabulary)
         account |= {"toml": text, "origin": "profile"}
         return source, ()
-    answer = Answer(body, address(task), task.content_type, task.charset, None, task.length_proved)
+    answer = Answer(body, address(task), task.content_type, task.charset, task.headers, task.length_proved)
     found = suggest(answer, vocabulary, task.lang)
     text = found.text
     if not task.url:  # its host is none
@@ -113,8 +115,9 @@ class _Trial:
         """Fill the account. What stops the feed stands in it, beside what was done before."""
         task = self._task
         fetched = Fetched(
-            body, "", task.url or "file:", 200, task.content_type, task.charset, None, None, task.length_proved
-        )
+            body, "", task.url or "file:", 200, task.content_type, task.charset, None, None, task.length_proved, None,
+            task.headers,
+        )  # fmt: skip
         columns = Columns(self._source)
         reading: Reading | None = None
         rest = 0
@@ -133,6 +136,8 @@ class _Trial:
             "findings": self._findings(),
             "words": self._unknown_words(),
         }
+        if task.url and (more := further(self._source, fetched, self._read + rest)) is not None:
+            account["more"] = asdict(more)
 
     def _map(self, reading: Reading, columns: Columns) -> int:
         """Map the first rows, and count the others."""

@@ -30,14 +30,15 @@ def walk(trip: Trip) -> Delivery:
             break
         root = tally.xml(page)
         tally.keep(page, len(entries(root) or ()))
-        target = None if root is None else _next(root)
+        target = None if root is None else next_page(root)
         address = None if target is None else trip.following(page, target)
         if target is not None and address is None:
             tally.doubt(said.elsewhere(target))
     return tally.delivery()
 
 
-def _next(root: etree._Element) -> str | None:
+def next_page(root: etree._Element) -> str | None:
+    """Where a feed says that it goes on (RFC 5005, section 3), as it is written; None if it does not."""
     for holder in (root, *children(root, "channel")):
         for link in children(holder, "link"):
             if "next" in str(link.get("rel") or "").lower().split() and link.get("href"):
