@@ -144,6 +144,8 @@ def run(name: str) -> Response:
         group=group,
         names=_names([group] if group else []),
         latest=latest[0].run if latest else "",
+        idle=sheet.report.source in operations().idle(),
+        source=operations().source(sheet.report.source),
         done=_done(),
     )
 

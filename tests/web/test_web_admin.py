@@ -504,6 +504,20 @@ def test_undo_and_replay_are_ordered(ana: FlaskClient, desk: Desk) -> None:
     assert all(queued.run in ana.get(f"/admin/runs/{run}").text for queued in desk.memory.runs.queued())
 
 
+def test_a_replay_of_a_paused_source_is_told_beside_its_button(ana: FlaskClient, desk: Desk) -> None:
+    """What was undone would come back: the page says so, and why the source is paused, in both languages."""
+    run = held_run(desk)
+    assert "est en pause ou retirée" not in ana.get(f"/admin/runs/{run}").text
+    desk.memory.sources.set_state("jardins", "paused", f"undone: {run}")
+
+    french, english = ana.get(f"/admin/runs/{run}").text, ana.get(f"/en/admin/runs/{run}").text
+
+    assert f"jardins est en pause ou retirée (moisson annulée\u00a0: {run})." in french
+    assert "La relecture remet quand même en ligne ce que dit ce flux" in french
+    assert "Reading it again puts online what this feed says all the same" in english
+    assert f'action="/admin/runs/{run}/replay"' in french
+
+
 def test_what_cannot_be_undone_or_replayed_is_refused(ana: FlaskClient, desk: Desk) -> None:
     """A run under way, one without bytes, one of last year."""
     csrf = secret(ana)
