@@ -1,0 +1,128 @@
+"""What may be sent next, and what need not be: the queries over lanes that ap_deliveries.py runs in its transactions.
+
+Must never open a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true, update
+
+from federation.ledger.ap_schema import ap_block, ap_delivery, ap_host, ap_lane
+from federation.ledger.records import in_parts
+
+PER_HOST = 4  # lanes of one host in flight
+
+
+class DeliveryState(StrEnum):
+    """States of a delivery: each is in exactly one. ``dropped``: never to be sent (``reason`` says why)."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
+    DROPPED = "dropped"
+
+
+class Delivery(NamedTuple):
+    """One delivery of an activity (ULID). ``tries``: attempts made so far; ``made``: ledger time."""
+
+    id: int
+    activity: str
+    inbox: str
+    object: str | None
+    tries: int
+    made: str
+
+
+_WAITING, _DROPPED = DeliveryState.WAITING.value, DeliveryState.DROPPED.value
+_CLAIMED = [ap_delivery.c[name] for name in Delivery._fields]
+
+
+def shut(hosts: Iterable[str], tx: Connection) -> dict[str, str]:
+    """Of some hosts those that get nothing, and why."""
+    closed: dict[str, str] = {}
+    for part in in_parts(hosts):
+        dormant = select(ap_host.c.host).where(ap_host.c.host.in_(part), ap_host.c.dormant_since.is_not(None))
+        closed.update((host, "dormant") for host in tx.scalars(dormant))
+        blocked = select(ap_block.c.subject).where(ap_block.c.subject.in_(part))
+        closed.update((host, "blocked") for host in tx.scalars(blocked))
+    return closed
+
+
+def collapse(where: ColumnElement[bool], at: str, tx: Connection) -> None:
+    """Drop of ``where`` what waits and is not in flight, if only more Updates of its object to its inbox follow."""
+    later = ap_delivery.alias("later")
+    same = (
+        later.c.state == _WAITING,
+        later.c.object == ap_delivery.c.object,
+        later.c.lane == ap_delivery.c.lane,
+        later.c.inbox == ap_delivery.c.inbox,
+        later.c.id > ap_delivery.c.id,
+    )
+    claimed = select(func.coalesce(ap_lane.c.claimed_to, 0)).where(ap_lane.c.id == ap_delivery.c.lane)
+    needless = and_(
+        where,
+        ap_delivery.c.state == _WAITING,
+        ap_delivery.c.collapses == true(),
+        ap_delivery.c.id > claimed.scalar_subquery(),
+        exists().where(*same, later.c.collapses == true()),
+        ~exists().where(*same, later.c.collapses == false()),
+    )
+    values = {"state": _DROPPED, "reason": "collapsed", "settled": at, "next_try": None}
+    tx.execute(update(ap_delivery).where(needless).values(values))
+
+
+def choose(at: str, most: int, tx: Connection) -> dict[int, tuple[str, str]]:
+    """The lanes to claim (id to host, actor), within the limits per host."""
+    out = select(ap_lane.c.host, func.count()).where(ap_lane.c.lease_until > at).group_by(ap_lane.c.host)
+    flying = Counter({row[0]: row[1] for row in tx.execute(out)})
+    full = [host for host, number in flying.items() if number >= PER_HOST]
+    place = func.row_number().over(partition_by=ap_lane.c.host, order_by=(ap_lane.c.ready, ap_lane.c.id)).label("place")
+    probing = ap_host.c.open_until.is_not(None).label("probing")
+    ready = (
+        select(ap_lane.c.id, ap_lane.c.host, ap_lane.c.actor, ap_lane.c.ready, probing, place)
+        .outerjoin(ap_host, ap_host.c.host == ap_lane.c.host)
+        .where(
+            ap_lane.c.ready <= at,
+            or_(ap_lane.c.lease_until.is_(None), ap_lane.c.lease_until <= at),
+            or_(ap_host.c.open_until.is_(None), ap_host.c.open_until <= at),
+            ap_host.c.dormant_since.is_(None),
+            ap_lane.c.host.not_in(select(ap_block.c.subject).where(ap_block.c.kind == "host")),
+            ap_lane.c.host.not_in(full),
+        )
+        .subquery()
+    )
+    query = select(ready).where(ready.c.place <= PER_HOST).order_by(ready.c.ready, ready.c.id).limit(most * PER_HOST)
+    chosen: dict[int, tuple[str, str]] = {}
+    for row in tx.execute(query):
+        if len(chosen) < most and flying[row.host] < (1 if row.probing else PER_HOST):
+            flying[row.host] += 1
+            chosen[row.id] = (row.host, row.actor)
+    return chosen
+
+
+def heads(lanes: list[int], per_lane: int, tx: Connection) -> dict[int, list[Delivery]]:
+    """The first deliveries that wait in each lane."""
+    other = ap_delivery.alias("other")
+    first = (
+        select(other.c.id)
+        .where(other.c.lane == ap_lane.c.id, other.c.state == _WAITING)
+        .order_by(other.c.id)
+        .limit(per_lane)
+        .correlate(ap_lane)
+    )
+    query = (
+        select(ap_lane.c.id, *_CLAIMED)
+        .select_from(ap_lane)
+        .join(ap_delivery, and_(ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.id.in_(first)))
+        .where(ap_lane.c.id.in_(lanes))
+        .order_by(ap_delivery.c.id)
+    )
+    heads: dict[int, list[Delivery]] = {}
+    for row in tx.execute(query):
+        heads.setdefault(row[0], []).append(Delivery._make(row[1:]))
+    return heads
