@@ -6,9 +6,10 @@ Pure. An activity is serialised once and the same bytes go everywhere; an Announ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import rfc8785
@@ -78,6 +79,12 @@ def delete(names: Names, say: Saying, tombstone: Document, prove: Prove | None) 
 def _of_record(names: Names, kind: str, say: Saying, embedded: Document, prove: Prove | None) -> Document:
     made = _activity(names, kind, say, of_record(names.commons, say.actor), embedded)
     return _proved({**made, "@context": objects.context(names), "audience": names.commons}, prove)
+
+
+ABOUT_RECORDS: Mapping[str, Callable[[Names, Saying, Document, Prove | None], Document]] = MappingProxyType(
+    {"Create": create, "Update": update, "Delete": delete}
+)
+"""How each kind of activity about a record is made."""
 
 
 # -- what is passed on ------------------------------------------------------------------------------------------
@@ -158,4 +165,4 @@ def _activity(
 
 
 def _proved(made: dict[str, Any], prove: Prove | None) -> Document:
-    return made if prove is None else {**made, "proof": prove(made)}
+    return made if prove is None else prove(made)

@@ -62,9 +62,8 @@ def _counted(collection: str, total: int) -> Document:
     return {"@context": AS2, "id": collection, "type": "OrderedCollection", "totalItems": total}
 
 
-def project_context(names: Names, pid: str, records: Sequence[str]) -> Document:
-    """The objects of all records of one project (FEP-7888). ``records``: their IRIs; foreign ones have no object."""
-    items = [named for record in sorted(records) if (named := names.object(record)) is not None]
+def project_context(names: Names, pid: str, items: Sequence[str]) -> Document:
+    """The records of one project (FEP-7888). ``items``: the ids of their objects, ours and those of partners."""
     return {
         "@context": AS2,
         "id": names.context(pid),
@@ -72,5 +71,5 @@ def project_context(names: Names, pid: str, records: Sequence[str]) -> Document:
         "attributedTo": names.commons,
         "url": names.page(pid),
         "totalItems": len(items),
-        "orderedItems": items,
+        "orderedItems": list(items),
     }

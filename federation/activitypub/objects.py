@@ -55,7 +55,7 @@ _CONTROL = {"Cc", "Cf", "Cs"}
 _KEPT = {"\n", "\u200d", "\u200c"}  # joiners of scripts and emoji
 
 Prove = Callable[[Document], Document]
-"""Gives the proof (a Data Integrity object) of a document that has its ``@context`` and no proof yet."""
+"""Returns a document that has its ``@context`` with our proof in it: see proofs.create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def tombstone(object_id: str, deleted: datetime, reason: Reason | None) -> Docum
 def served(names: Names, embedded: Document, prove: Prove | None) -> Document:
     """An object or a tombstone alone: with its own ``@context`` and, if somebody can make one, its own proof."""
     alone = {"@context": context(names), **embedded}
-    return alone if prove is None else {**alone, "proof": prove(alone)}
+    return alone if prove is None else prove(alone)
 
 
 # -- texts ----------------------------------------------------------------------------------------------------------
