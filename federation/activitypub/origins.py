@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import idna
 
@@ -21,6 +22,9 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@%]+)(?::(?P<port>[
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\<>\"`{}|^\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SAFE = "/?%:@!$&'()*+,;=-._~"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,9 +56,15 @@ def origin_of(url: object) -> Origin:
 
 
 def address_of(url: object) -> str:
-    """Write an http(s) address with its origin in the one form we connect to, without fragment. Raises Refused."""
+    """Write an http(s) address in the one ASCII form in which it is asked for and signed. Raises Refused.
+
+    Origin parsed, no fragment, %-escapes in upper case (RFC 3986, 6.2.2.1), what is not ASCII in UTF-8 escapes.
+    """
     scheme, host, port, rest = _split(url)
     path = rest.partition("#")[0]
+    if _BAD_ESCAPE.search(path):
+        raise Refused("url:escape")
+    path = quote(_ESCAPE.sub(lambda found: found[0].upper(), path), safe=_SAFE)
     return f"{Origin(scheme, host, port)}{path if path.startswith('/') else '/' + path}"
 
 
