@@ -158,6 +158,15 @@ class Records:
             found = tx.scalar(select(restricted.c.data).where(restricted.c.record == record))
         return dict(found or {})
 
+    def restrictions(self, records: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """What is kept of some records beside their graphs, by record IRI; those without anything are absent."""
+        found: dict[str, dict[str, Any]] = {}
+        with self._database.read() as tx:
+            for part in in_parts(records):
+                rows = tx.execute(select(restricted).where(restricted.c.record.in_(part)))
+                found.update((row.record, dict(row.data)) for row in rows)
+        return found
+
     def counts(self) -> dict[tuple[str, str], int]:
         """Number of records by (partner, state)."""
         query = select(record_state.c.partner, record_state.c.state, func.count())

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger import Ledger
-from federation.ledger.approvals import hashed
 from federation.ledger.sources import PartnerRow, SourceRow
-from federation.ledger.times import to_seconds, to_text
+from federation.ledger.times import to_seconds
 from federation.model import Counts, Reason, RunKind, RunReport, RunState
 from federation.pipeline.account import Account
 from federation.pipeline.apply import BATCH, Site, Stopped, apply, note_absences, withdraw
@@ -26,6 +25,7 @@ from federation.pipeline.fetch import Delivery, Fault, FetchRefused
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.history import retire, undo
 from federation.pipeline.intake import keep, kept, obtain
+from federation.pipeline.knowing import WHOLE_RUNS, known_of, known_of_pushed
 from federation.pipeline.mapping import RunStamp
 from federation.pipeline.merge import AppliedBatch, Merger
 from federation.pipeline.plan import FORGOTTEN, Planned
@@ -49,10 +49,6 @@ __all__ = [
     "preview",
     "visit_source",
 ]
-
-REMEMBERED = timedelta(days=30)  # how far back the guard looks
-
-Graphs = Callable[[list[str]], Mapping[str, str]]
 
 Follower = Callable[[AppliedBatch], None]
 """Told of each batch once it is durable (the search index)."""
@@ -122,44 +118,14 @@ def harvest(source: Source, shop: Workshop, progress: Progress, asked: Asked | N
         return _finish(run, report)
 
 
-def known_of(source: Source, ledger: Ledger, graphs: Graphs, now: datetime, confirmed: bool = False) -> Known:
-    """What a run must know of a source before it plans. ``graphs`` gives the content of records by their IRIs."""
-    settled = max(now - REMEMBERED, ledger.approvals.losses_counted_from(source.id, now) or now - REMEMBERED)
-    forgotten = ledger.forgotten.all()
-    partner = source.partner.slug
-    return Known(
-        states=ledger.records.states(source.id),
-        elsewhere=ledger.records.keys_elsewhere(partner, source.id),
-        forgetful=ledger.erasures.of_partner(partner),
-        is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
-        live=_highest_live(source.id, ledger, now),
-        gone=ledger.records.withdrawn_since(source.id, to_text(settled), Reason.ABSENT.value),
-        ceilings=ledger.approvals.ceilings(source.id, now),
-        waiting=ledger.cursors.waiting(source.id),
-        confirmed=confirmed,
-        graphs=graphs,
-    )
-
-
-def _highest_live(source: str, ledger: Ledger, now: datetime) -> int:
-    """How many records there are, or were lately: since a person agreed to fewer, or had a run undone.
-
-    0 until a harvest has gone to its end: what one has brought that was cut short is no measure for the rest of it.
-    """
-    if ledger.runs.last(source, (*_WHOLE_RUNS, RunState.HELD)) is None:
-        return 0
-    since = max(now - REMEMBERED, ledger.runs.last_undo(source) or now - REMEMBERED)
-    given, until = ledger.approvals.fewer(source) or (since, since)
-    highest = ledger.runs.highest_live(source, max(since, given), max(since, until))
-    return max(highest, ledger.records.present(source))
-
-
 def _harvest(run: _Run, asked: Asked) -> RunReport:
     """Visit the source, plan over what it gave, and apply the plan."""
     source, shop = run.source, run.shop
     run.progress("fetch", 0, None)
     if isinstance(asked.brought, CarrefourError):
         raise asked.brought
+    if asked.brought is not None and asked.brought.pushed:
+        return _push(run, asked.brought)
     delivery = asked.brought or visit_source(source, shop)
     same = _already_done(source, delivery, shop.ledger)
     if delivery.unchanged and (same is None or asked.confirmed):  # nothing to compare with: everything is needed
@@ -175,10 +141,21 @@ def _harvest(run: _Run, asked: Asked) -> RunReport:
     else:
         keep(delivery, source, shop.ledger, shop.clock())
         report = _take(run, delivery, known)
-    if report.state in _WHOLE_RUNS:
+    if report.state in WHOLE_RUNS:
         shop.ledger.sources.note_fetch(source.id, delivery.validators, None)
         shop.ledger.cursors.set_in_store(source.id, run.report.run)
     return report
+
+
+def _push(run: _Run, delivery: Delivery) -> RunReport:
+    """Plan over what was pushed, and apply the plan.
+
+    It tells of some records only: what the last visit of the feed has brought is noted as before.
+    """
+    ledger = run.shop.ledger
+    run.report = replace(run.report, input_sha256=delivery.sha256)
+    keep(delivery, run.source, ledger, run.shop.clock())
+    return _take(run, delivery, known_of_pushed(run.source, run.shop.settings.base_url, ledger, run.report.started))
 
 
 def _read_of(delivery: Delivery, same: RunReport | None) -> str | None:
@@ -220,7 +197,10 @@ def _replay(run: _Run, asked: Asked) -> RunReport:
             f"Ce que la moisson {asked.of} a lu n'est pas ou plus gardé : moissonnez plutôt la source.",
         ) from error
     run.report = replace(run.report, input_sha256=earlier.input_sha256)
-    known = known_of(source, ledger, run.shop.merger.graphs, run.report.started)
+    if delivery.pushed:
+        known = known_of_pushed(source, run.shop.settings.base_url, ledger, run.report.started)
+    else:
+        known = known_of(source, ledger, run.shop.merger.graphs, run.report.started)
     return _take(run, delivery, replace(known, replayed=True))
 
 
@@ -262,13 +242,10 @@ def _already_done(source: Source, delivery: Delivery, ledger: Ledger) -> RunRepo
     return last if same and delivery.whole and not delivery.conditional else None
 
 
-_WHOLE_RUNS = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
-
-
 def _settled(source: Source, ledger: Ledger) -> RunReport | None:
     """The harvest whose list is what the store has; None if what came after it may have changed that."""
     last = ledger.runs.get(ledger.cursors.in_store(source.id))
-    return last if last is not None and last.state in _WHOLE_RUNS else None
+    return last if last is not None and last.state in WHOLE_RUNS else None
 
 
 def _open(source: Source, shop: Workshop, progress: Progress, asked: Asked) -> _Run:
@@ -305,7 +282,8 @@ def _take(run: _Run, delivery: Delivery, known: Known) -> RunReport:
     """
     ledger = run.shop.ledger
     ledger.runs.note(run.report.run, input_sha256=run.report.input_sha256)
-    ledger.cursors.set_in_store(run.source.id, "")
+    if not delivery.pushed:
+        ledger.cursors.set_in_store(run.source.id, "")
     spool: Spool[Planned] = Spool(run.shop.settings.data_dir / "plans")
     ready: list[Planned] = []
     put = spool.put if known.live else ready.append

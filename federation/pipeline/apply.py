@@ -6,7 +6,7 @@ Between two batches a run may stop; what it has applied stays, and the next run 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -54,7 +54,7 @@ def apply(
         notes += _returned(site, states, batch, withheld)
         if notes:
             site.ledger.records.note(notes)
-        site.ledger.records.restrict(_restricted(chosen))
+        site.ledger.records.restrict({**_kept(states, chosen), **_restricted(chosen)})
         write(site, [item for planned in chosen if (item := _item(states, planned)) is not None])
         done += len(batch)
         progress(done)
@@ -140,10 +140,20 @@ def _restricted(chosen: Iterable[Planned]) -> dict[str, Mapping[str, Any]]:
     return {record.iri: record.restricted for record in records if record is not None}
 
 
+def _kept(states: Mapping[str, RecordState], chosen: Iterable[Planned]) -> dict[str, Mapping[str, Any]]:
+    """What is to be kept beside the graphs of records that nothing else is written of."""
+    found = ((planned.outcome, planned.kept) for planned in chosen if planned.kept is not None and not planned.closing)
+    return {
+        states[str(outcome.key if outcome.record is None else outcome.record.key)].record: kept
+        for outcome, kept in found
+    }
+
+
 def _item(states: Mapping[str, RecordState], planned: Planned) -> Item | None:
     record, tier = planned.outcome.record, planned.outcome.tier
     if planned.closing is not None:
-        return removal(states[str(planned.outcome.key)], planned.closing)
+        gone = removal(states[str(planned.outcome.key)], planned.closing)
+        return replace(gone, record=replace(gone.record, restricted=planned.kept or {}))
     if record is None or tier is None:
         return None
     if planned.step is Step.NEW:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.connection import wait
+from typing import Protocol
 
 from pyoxigraph import RdfFormat, parse
 
 from federation.errors import EngineUnavailable
 from federation.model import Finding, Outcome, RawRecord, Severity
 from federation.pipeline.collector import collector_paused
-from federation.pipeline.mapping import Group, Mapper, RunStamp, compile_mapping
+from federation.pipeline.mapping import Group, Mapper, RunStamp, Verbatim, compile_mapping
 from federation.pipeline.sources import Source
 from federation.pipeline.validate import Result, Validator, compile_shapes, tier, to_findings
 from federation.vocabulary import Vocabulary, load
@@ -29,12 +31,18 @@ CHUNK = 200  # rows sent to a worker at once: large enough to make the transport
 AHEAD = 12  # chunks in flight per worker: enough to work on while a batch is written, few enough to bound memory
 
 
+class Hashes(Protocol):
+    """The hashes of live records, of the row and raw, by the partner's key."""
+
+    def get(self, key: str, /) -> tuple[str, str] | None: ...
+
+
 class Assessor:
     """Take one record through mapping and validation. Compiled once for a source."""
 
     def __init__(self, source: Source, vocabulary: Vocabulary, base_url: str) -> None:
-        self.mapper: Mapper = compile_mapping(source, vocabulary, base_url)
-        self._validate: Validator = compile_shapes(vocabulary.shapes(), vocabulary.background())
+        self.mapper: Mapper | Verbatim = compile_mapping(source, vocabulary, base_url)
+        self._validate = _validator_of(vocabulary)
         self._names = {item.property: item.name for item in vocabulary.fields.values()}
         self._hints: dict[tuple[str, str], Finding] = {}
 
@@ -82,6 +90,20 @@ class Assessor:
         return names.get(term) or next((names[key] for key in names if key.endswith(f".{term}")), None)
 
 
+def _validator_of(vocabulary: Vocabulary) -> Validator:
+    """The shapes of a vocabulary, compiled; those of this process's own only once, for compiling takes longest."""
+    return _own_validator() if vocabulary is load() else _compiled(vocabulary)
+
+
+@functools.cache
+def _own_validator() -> Validator:
+    return _compiled(load())
+
+
+def _compiled(vocabulary: Vocabulary) -> Validator:
+    return compile_shapes(vocabulary.shapes(), vocabulary.background())
+
+
 def _about(term: str | None, told: Collection[str]) -> bool:
     """Whether something was said of a term, or of a part of it."""
     return term is not None and any(one == term or one.startswith(f"{term}.") for one in told)
@@ -127,14 +149,16 @@ def assess(
     source: Source,
     base_url: str,
     stamp: RunStamp,
-    known: Mapping[str, tuple[str, str]],
+    known: Hashes,
     workers: int,
     large: bool = False,
+    alone: bool = False,
 ) -> Iterator[Outcome]:
     """Assess the rows of a feed, in their order but for records that need no work.
 
     ``known`` gives the hashes of live records, of the row and raw, by the partner's key: a record that still has either
-    is not mapped again, its outcome has neither record nor findings. ``workers`` processes at most (0: one per
+    is not mapped again, its outcome has neither record nor findings. ``alone``: in this process only. ``workers``
+    processes at most (0: one per
     processor) share a large feed; if it is known to be ``large``, they start while ``rows`` are being opened. Raises
     EngineUnavailable if a worker dies (memory, kill), PartnerError if all rows share one id.
     """
@@ -151,7 +175,9 @@ def assess(
                 yield same
             else:
                 todo.append(item)
-                if len(todo) == SMALL:
+                if len(todo) == SMALL and alone:
+                    yield from (judge(todo.popleft(), stamp) for _ in range(SMALL))
+                elif len(todo) == SMALL:
                     yield from pool.exchange(todo)
         if pool.started:
             yield from pool.exchange(todo)
@@ -160,7 +186,7 @@ def assess(
             yield from (judge(group, stamp) for group in todo)
 
 
-def _same(mapper: Mapper, group: Group, known: tuple[str, str] | None) -> Outcome | None:
+def _same(mapper: Mapper | Verbatim, group: Group, known: tuple[str, str] | None) -> Outcome | None:
     """The outcome of a record that says what it said; None if it may say something else."""
     if known is None:
         return None

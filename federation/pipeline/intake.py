@@ -21,6 +21,9 @@ from federation.pipeline.sources import Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
+PUSHED = frozenset({"application/vnd.carrefour.activities+json", "application/vnd.carrefour.records+json"})
+"""Media types of bodies that were pushed: they tell of some records only."""
+
 MANIFEST = "application/vnd.carrefour.visit+json"
 """Media type of the body that lists the pages of a visit."""
 
@@ -52,6 +55,8 @@ def kept(sha256: str, source: Source, ledger: Ledger) -> Delivery:
     known = ledger.bodies.about(sha256, source.id)
     if known is None:
         raise LookupError(sha256)
+    if known.content_type in PUSHED:
+        return Delivery((_again("", sha256, known.content_type, ledger),), conditional=True, pushed=True)
     if known.content_type != MANIFEST:
         return Delivery((_again(source.url, sha256, known.content_type, ledger),))
     manifest = orjson.loads(ledger.bodies.read(sha256))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from federation.model import Counts, Finding, Outcome, Part, Reason, RunState, Severity, Tier
 
@@ -54,7 +54,8 @@ class Planned:
 
     ``retiered``: an unchanged record meets another tier than before. ``noted``: nothing to write in the graph, but
     its state in the ledger is out of date (it came back, was accepted again, or its hashes are older). ``closing``: the
-    record may not be public any more, and why; what the store has of it is to be withdrawn.
+    record may not be public any more, and why; what the store has of it is to be withdrawn. ``kept``: what the ledger
+    is to keep of it beside its graph, if that alone is news.
     """
 
     outcome: Outcome
@@ -62,6 +63,7 @@ class Planned:
     retiered: bool = False
     noted: bool = False
     closing: Reason | None = None
+    kept: Mapping[str, Any] | None = None
 
     @property
     def part(self) -> Part | None:
@@ -73,7 +75,8 @@ class Planned:
     @property
     def writes(self) -> bool:
         """Whether anything is to be written for it, in the store or in the ledger."""
-        return self.step in _PARTS or self.retiered or self.noted or self.closing is not None
+        told = self.retiered or self.noted or self.closing is not None or self.kept is not None
+        return self.step in _PARTS or told
 
 
 _PARTS = {Step.NEW: Part.NEW, Step.CHANGED: Part.CHANGES}

@@ -5,10 +5,11 @@ It writes nothing: what is to be applied is handed over item by item, and what i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from federation.errors import CarrefourError, ConfigError, PartnerError, PeerError
 from federation.ledger.findings import DELETE_HELD
@@ -25,6 +26,7 @@ from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
 from federation.pipeline.readers import Reading
 from federation.pipeline.renaming import Likeness, likeness, matches
 from federation.pipeline.sources import Coverage, Source
+from federation.pipeline.timely import Timely
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
@@ -41,21 +43,26 @@ class Known:
     as the guard wants them (see Figures; ``gone``: the keys of those withdrawn lately for absence); ``ceilings`` and
     ``confirmed`` are a person's approval, ``waiting`` the limits of what waits for one; ``graphs`` gives the content of
     records by their IRIs. ``replayed``: the list is an old one, so that silence on a record says nothing of what the
-    partner lists now. ``forgetful``: a record of the partner was erased at a person's request; ``is_forgotten`` says of
+    partner lists now. ``ask`` reads the states of some keys, where ``states`` are read as they are needed; ``deleted``
+    are those withdrawn lately because a push said so; ``restricted`` gives what else is kept of records, by their IRIs.
+    ``forgetful``: a record of the partner was erased at a person's request; ``is_forgotten`` says of
     which keys.
     """
 
     states: Mapping[str, RecordState] = field(default_factory=dict)
-    elsewhere: frozenset[str] = frozenset()
+    elsewhere: Container[str] = frozenset()
     is_forgotten: Callable[[str], bool] = lambda _key: False
     forgetful: bool = False
     live: int = 0
     gone: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
     ceilings: Mapping[Rule, int] = field(default_factory=dict)
     waiting: Mapping[Rule, int] = field(default_factory=dict)
     confirmed: bool = False
     replayed: bool = False
     graphs: Callable[[list[str]], Mapping[str, str]] = lambda _records: {}
+    ask: Callable[[list[str]], None] = lambda _keys: None
+    restricted: Callable[[list[str]], Mapping[str, Mapping[str, Any]]] = lambda _records: {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +113,12 @@ def prepare(
     columns = Columns(source)
     broken: list[Outcome] = []
     opened: list[Reading] = []
-    hashes = {
-        key: (state.row_hash, state.raw_hash)
-        for key, state in known.states.items()
-        if state.state == RecordStatus.LIVE and state.mapping_version == source.version
-    }
-    rows = columns.over(_rows(source, delivery, frame, opened, broken))
     settings = frame.settings
-    large = not known.states and delivery.size > _LARGE
-    outcomes = assess(rows, source, settings.base_url, frame.stamp, hashes, settings.workers, large)
+    timely = Timely(source, settings.base_url, frame.now, known.states, known.ask, known.restricted, delivery.pushed)
+    rows = columns.over(timely.over(_rows(source, delivery, frame, opened, broken), broken))
+    large = not known.states and delivery.size > _LARGE and not delivery.pushed
+    hashes = _Hashes(known.states, source.version)
+    outcomes = assess(rows, source, settings.base_url, frame.stamp, hashes, settings.workers, large, delivery.pushed)
     fresh: list[Likeness] = []
     back = 0
     broke: CarrefourError | None = None
@@ -125,7 +129,7 @@ def prepare(
             if known.states and planned.step is Step.NEW and record is not None and len(fresh) < _COMPARED:
                 fresh.append(likeness(record.iri, record.page, record.content))
             back += planned.step is Step.NEW and record is not None and record.key in known.gone
-            take(planned)
+            take(timely.marked(planned))
     except (PartnerError, PeerError, ConfigError) as error:
         if not planner.counts(False).accepted:
             raise
@@ -144,6 +148,20 @@ def prepare(
     plan = _judged(listing, known, frame, planner, fresh, state, back)
     account.add("", _deletes_that_wait(planner, plan, known))
     return plan if broke is None else replace(plan, message=str(broke))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashes:
+    """What live records were made of by the mapping as it is now: the hashes of row, and raw, by key."""
+
+    states: Mapping[str, RecordState]
+    version: str
+
+    def get(self, key: str, /) -> tuple[str, str] | None:
+        state = self.states.get(key)
+        if state is None or state.state != RecordStatus.LIVE or state.mapping_version != self.version:
+            return None
+        return state.row_hash, state.raw_hash
 
 
 def _rows(
@@ -243,7 +261,7 @@ def _judged(
         read=_telling(counts, planner) if listing else max(counts.read, 1),
         accepted=counts.accepted,
         gone=len(missing) + len(known.gone) - back if whole and not known.replayed else 0,
-        explicit=planner.explicit,
+        explicit=planner.explicit and planner.explicit + len(known.deleted),
         changed=counts.changed,
         rejected=planner.newly_held,
         new=counts.new,

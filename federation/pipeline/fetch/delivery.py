@@ -21,7 +21,8 @@ class Delivery:
     then there may be no pages. ``conditional``: only what is new was asked for and came, by condition (304) or since a
     date; a whole body that answers a condition is none. ``validators``: what the next conditional visit repeats, by
     address (``etag``, ``last_modified``, and what a walk needs). ``total``: records that the server announced.
-    ``findings`` tell the partner about the visit itself (a page failed, a new address).
+    ``findings`` tell the partner about the visit itself (a page failed, a new address). ``pushed``: nobody was asked;
+    one body, which says itself (by its media type) that it tells of some records only.
     """
 
     pages: tuple[Fetched, ...]
@@ -31,6 +32,7 @@ class Delivery:
     validators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     total: int | None = None
     findings: tuple[Finding, ...] = ()
+    pushed: bool = False
 
     @property
     def sha256(self) -> str:
@@ -45,7 +47,7 @@ class Delivery:
     @property
     def plain(self) -> bool:
         """Whether it is one body, and all there is to say of the visit."""
-        return len(self.pages) == 1 and self.whole and not self.conditional
+        return len(self.pages) == 1 and (self.pushed or (self.whole and not self.conditional))
 
     def manifest(self) -> bytes:
         """The addresses and hashes of the pages as JSON: with the kept bodies, enough to read the visit again."""

@@ -21,6 +21,7 @@ from federation.pipeline.mapping.nodes import ObjectPlan, ScalarPlan, keep_apart
 from federation.pipeline.mapping.plans import Planner, stricter
 from federation.pipeline.mapping.provenance import Own
 from federation.pipeline.mapping.sheet import Sheet
+from federation.pipeline.mapping.stamp import RunStamp
 from federation.pipeline.mapping.terms import RecordTerms
 from federation.pipeline.sources import Source
 from federation.vocabulary import Vocabulary
@@ -30,14 +31,6 @@ SHEET_FIELDS = frozenset({"license", "language", "access"})
 
 _COMPARED = 50
 """Different values of one field, over the rows of one record, of which each is compared with each."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunStamp:
-    """The run that maps: its IRI and its time (``xsd:dateTime``, with zone)."""
-
-    iri: str
-    time: str
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from federation.errors import ConfigError
 from federation.pipeline.readers.activitypub import read_activitypub
+from federation.pipeline.readers.carrefour import read_carrefour
 from federation.pipeline.readers.csv_reader import read_csv
 from federation.pipeline.readers.detection import detect
 from federation.pipeline.readers.feed import read_feed
@@ -26,6 +27,7 @@ Reader = Callable[[bytes, ReadOptions], Reading]
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "activitypub": read_activitypub,
+        "carrefour": read_carrefour,
         "csv": read_csv,
         "feed": read_feed,
         "geojson": read_geojson,

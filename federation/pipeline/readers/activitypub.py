@@ -152,7 +152,7 @@ class _Work:
             self._seen.add(str(name))
             row: dict[str, Any] = {"id": name, "type": "Tombstone", "@type": "Tombstone"}
             if isinstance(given, dict):
-                row |= {key: given[key] for key in ("formerType", "deleted") if key in given}
+                row |= {key: given[key] for key in ("formerType", "deleted", "@received") if key in given}
             yield RawRecord(str(name)[:200], row, deleted=True)
 
 
