@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, exists, func, insert, not_, or_, select
 
 from federation.ledger.database import Database
-from federation.ledger.schema import finding, record_state
+from federation.ledger.schema import finding, record_state, run
+from federation.ledger.times import to_text
 from federation.model import Finding, Severity
 
 _Word = tuple[str, Severity, str | None, str | None, str | None]  # rule, severity, field, term, value
 DELETE_HELD = "delete-held"
 """Rule of the findings that name a record whose deletion the feed asks for and the guard withholds."""
+
+FORGOTTEN = "findings-forgotten"
+"""Rule of the finding that stands for those of an old run."""
 
 AT_ONCE = 1000  # findings read in one statement, where all of them are wanted
 
@@ -149,6 +154,29 @@ class Findings:
         """Remove everything ever said of a record: a person asked for it."""
         tx.execute(delete(finding).where(finding.c.record == record))
 
+    def prune(self, before: datetime, keep: Collection[str] = (), limit: int = 5_000) -> int:
+        """Forget the findings of runs that ended before then, but for those in ``keep``; return how many rows went.
+
+        At most ``limit`` runs, the oldest. What tells why a run failed stays; one finding says that there were others.
+        """
+        said = exists().where(finding.c.run == run.c.id, finding.c.rule == FORGOTTEN)
+        told = exists().where(finding.c.run == run.c.id)
+        query = select(run.c.id, run.c.message).where(run.c.ended < to_text(before), told, not_(said))
+        with self._database.read() as tx:
+            old = [row for row in tx.execute(query.order_by(run.c.id)) if row.id not in set(keep)]
+        count = 0
+        for row in old[:limit]:
+            here = finding.c.run == row.id
+            if row.message is not None:
+                here = and_(here, finding.c.detail["message"]["en"].as_string() != row.message)
+            with self._database.write() as tx:
+                times = tx.scalar(select(func.sum(finding.c.times)).where(here)) or 0
+                gone = tx.execute(delete(finding).where(here)).rowcount
+                if gone:
+                    self.add(row.id, [_forgotten(times)], tx)
+            count += gone
+        return count
+
     def by_rule(self, run: str) -> dict[tuple[str, Severity], int]:
         """How often each rule was broken in a run, most frequent first."""
         count = func.sum(finding.c.times)
@@ -163,6 +191,17 @@ _FIELD = finding.c.detail["field"].as_string()
 _TERM = finding.c.detail["term"].as_string()
 _VALUE = finding.c.detail["value"].as_string()
 _PLACE = finding.c.detail["where"].as_string()
+
+
+def _forgotten(times: int) -> Finding:
+    return Finding(
+        FORGOTTEN,
+        Severity.INFO,
+        {
+            "fr": f"Les constats de cette moisson ancienne ne sont plus gardés ; il y en avait {times}.",
+            "en": f"The findings of this old harvest are not kept any more; there were {times}.",
+        },
+    )
 
 
 def _counted_by_value(words: Sequence[str]) -> ColumnElement[bool]:

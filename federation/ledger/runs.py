@@ -7,18 +7,19 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from federation.errors import DataFolderBusy
 from federation.ledger.database import Database
 from federation.ledger.findings import saying
 from federation.ledger.records import PRESENT, RecordStatus
-from federation.ledger.schema import journal, record_state, run
+from federation.ledger.schema import approval, finding, journal, notice, quality, record_state, revision, run, source
 from federation.ledger.times import from_text, to_text
 from federation.model import Counts, Hold, Part, Rule, RunKind, RunReport, RunState
 
 ENDED = tuple(state for state in RunState if state not in {RunState.RUNNING, RunState.QUEUED})
+_AT_ONCE = 500  # runs named in one statement
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -251,6 +252,31 @@ class Runs:
         with self._database.read() as tx:
             rows = tx.execute(query).all()
         yield from map(_report, rows)
+
+    def prune_unchanged(self, before: datetime, keep: Iterable[str], limit: int = 5_000) -> int:
+        """Delete harvests that ended before then and found nothing new, with their findings; return how many went.
+
+        At most ``limit``, the oldest. Not those in ``keep``, nor what a person asked for, nor what anything names: a
+        source, a record, a run, an approval, a letter, a score, the journal (so the public graph), a revision.
+        """
+        named = [select(each.c.run) for each in (journal, revision, approval, notice, quality)]
+        named += [select(record_state.c.last_run), select(source.c.last_run), select(source.c.first_run)]
+        named += [select(run.c.of)]
+        old = (
+            run.c.state == RunState.UNCHANGED.value,
+            run.c.kind == RunKind.HARVEST.value,
+            run.c.ended < to_text(before),
+            run.c.options.is_(None),
+            *(run.c.id.not_in(each.where(each.selected_columns[0].is_not(None))) for each in named),
+        )
+        kept = frozenset(keep)
+        with self._database.write() as tx:
+            names = [name for name in tx.scalars(select(run.c.id).where(*old).order_by(run.c.id)) if name not in kept]
+            for start in range(0, len(names[:limit]), _AT_ONCE):
+                some = names[start : min(start + _AT_ONCE, limit)]
+                tx.execute(delete(finding).where(finding.c.run.in_(some)))
+                tx.execute(delete(run).where(run.c.id.in_(some)))
+        return len(names[:limit])
 
     def _already_running(self, source: str) -> DataFolderBusy:
         running = self.last(source, [RunState.RUNNING])

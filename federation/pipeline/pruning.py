@@ -1,6 +1,7 @@
-"""Forgets what has been kept for long enough: bytes, revisions, trials, sessions, tries. Once a day, between two runs.
+"""Forgets what was kept for long enough: bytes, revisions, findings, runs without news, trials, sessions, tries.
 
-Must never forget what a run that can still be replayed or undone needs, nor the last good bytes of a source.
+Once a day, between two runs. Must never forget what a run that can still be replayed or undone needs, nor the last good
+bytes of a source.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ import orjson
 from federation.errors import EngineUnavailable
 from federation.ledger import Ledger
 from federation.ledger.operations import UNDOABLE_FOR
+from federation.ledger.runs import ENDED
 from federation.model import RunReport, RunState
 from federation.pipeline.intake import MANIFEST
 
 _SPARE = timedelta(days=2)  # a clock may go from a day ahead to one behind
+FINDINGS_FOR = timedelta(days=400)
+"""How long a partner may read what was found in a run: a year's harvest can be compared with the last one's."""
+
 _GOOD = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
 
 
@@ -31,6 +36,8 @@ class Pruned:
     sessions: int
     tries: int
     files: int
+    findings: int
+    runs: int
 
 
 def prune(ledger: Ledger, now: datetime) -> Pruned:
@@ -39,9 +46,11 @@ def prune(ledger: Ledger, now: datetime) -> Pruned:
     recent = ledger.runs.since(before)
     undoable = {run.run for run in recent} | {run.of for run in recent if run.of}
     inputs: dict[str, set[str]] = {}
-    for run in (*recent, *_standing(ledger, recent)):
+    standing = _standing(ledger, recent)
+    for run in (*recent, *standing):
         if run.input_sha256 is not None:
             inputs.setdefault(run.source, set()).add(run.input_sha256)
+    needed = undoable | {run.run for run in standing} | _last(ledger)
     return Pruned(
         bodies=_bodies(ledger, before, inputs),
         revisions=ledger.revisions.prune(before, undoable),
@@ -49,6 +58,8 @@ def prune(ledger: Ledger, now: datetime) -> Pruned:
         sessions=ledger.sessions.prune(now),
         tries=ledger.throttles.prune(now),
         files=ledger.bodies.sweep(),
+        findings=ledger.findings.prune(now - FINDINGS_FOR, needed),
+        runs=ledger.runs.prune_unchanged(before, needed),
     )
 
 
@@ -61,6 +72,12 @@ def _standing(ledger: Ledger, recent: Iterable[RunReport]) -> list[RunReport]:
     for source in sources:
         found += [ledger.runs.last(source, _GOOD), ledger.runs.last(source, [*_GOOD, RunState.ABANDONED])]
     return [run for run in found if run is not None]
+
+
+def _last(ledger: Ledger) -> set[str]:
+    """The last run of each source, whatever became of it: its page shows that."""
+    found = [ledger.runs.last(row.id, ENDED) for row in ledger.sources.all()]
+    return {run.run for run in found if run is not None}
 
 
 def _bodies(ledger: Ledger, before: datetime, inputs: Mapping[str, set[str]]) -> int:

@@ -124,5 +124,71 @@ def test_a_list_of_pages_that_cannot_be_read_costs_nothing(here: Instance) -> No
     assert prune(here.ledger, here.clock()).bodies == 0
 
 
+def test_findings_of_long_ago_go_and_their_run_stays(here: Instance) -> None:
+    """After 400 days a run keeps its counts, and says that it had findings; the last run of a source keeps them all."""
+    first = here.run([row(1), {"name": "Sans identifiant"}])
+    last = here.run([row(1), {"name": "Toujours sans"}])
+    before = here.ledger.findings.of_run(last.run)
+    told = sum(one.count for one in here.ledger.findings.of_run(first.run))
+    here.clock.turn(timedelta(days=401))
+
+    gone = prune(here.ledger, here.clock())
+
+    (left,) = here.ledger.findings.of_run(first.run)
+    kept = here.ledger.runs.get(first.run)
+    assert gone.findings > 0
+    assert (left.rule, str(told) in left.message["fr"]) == ("findings-forgotten", True)
+    assert kept is not None
+    assert kept.counts == first.counts
+    assert here.ledger.findings.of_run(last.run) == before
+    assert prune(here.ledger, here.clock()).findings == 0
+
+
+def test_why_a_run_failed_is_told_for_ever(here: Instance) -> None:
+    """The sentence that the list of runs shows stays in both languages."""
+    here.run([row(1)])
+    here.feed_text("no feed at all")
+    failed = here.night()
+    here.night([row(1)])
+    (why,) = (one for one in here.ledger.findings.of_run(failed.run) if one.message["en"] == failed.message)
+    here.clock.turn(timedelta(days=401))
+
+    prune(here.ledger, here.clock())
+
+    assert why in here.ledger.findings.of_run(failed.run)
+
+
+def test_harvests_without_news_go_after_ninety_days(here: Instance) -> None:
+    """But not the first and the last of a source, those that withdrew something, and those that something names."""
+    here.run([row(1)])
+    idle = [here.night() for _ in range(4)]
+    assert {run.state for run in idle} == {RunState.UNCHANGED}
+    asked = here.ledger.runs.queue("s", "p", here.clock(), Order(options={"by": "ana"}))
+    here.run(queued=asked)
+    replayed = here.run(kind=RunKind.REPLAY, of=idle[0].run)
+    here.clock.turn(LONG)
+
+    gone = prune(here.ledger, here.clock())
+
+    left = {run.run for run in here.ledger.runs.recent()}
+    assert gone.runs == 3
+    assert left.isdisjoint(run.run for run in idle[1:])
+    assert left >= {idle[0].run, asked, replayed.run}
+    assert here.night().counts.unchanged == 1
+    here.check()
+
+
+def test_the_last_run_of_a_source_stays_though_it_brought_nothing(here: Instance) -> None:
+    """A source that rests for a year is taken up where it was."""
+    here.run([row(1)])
+    last = [here.night() for _ in range(3)][-1]
+    here.clock.turn(timedelta(days=500))
+
+    assert prune(here.ledger, here.clock()).runs == 2
+    assert here.ledger.runs.get(last.run) is not None
+    assert here.ledger.cursors.in_store("s") == last.run
+    here.check()
+
+
 def _sha(body: bytes) -> str:
     return sha256(body).hexdigest()
