@@ -303,12 +303,15 @@ class Platform:
                 self.deliver()
 
     def has_worker(self) -> bool:
-        """Say whether the process that writes to the instance, another one, takes orders."""
-        return bool(worker := self.desk.worker()) and worker == writer_of(self._store)
+        """Say whether the process that writes to the instance, another one, takes orders.
+
+        One that was killed has left its number, as worker and in the lock file, but holds the lock no more.
+        """
+        return bool(worker := self.desk.worker()) and self.is_written() and worker == writer_of(self._store)
 
     def is_written(self) -> bool:
-        """Say whether another process writes to the instance now. Not for the one that writes."""
-        return is_written(self._store)
+        """Say whether another process writes to the instance now; while this one does, none can."""
+        return not self._writing.locked() and is_written(self._store)  # to look would take our own lock from us
 
     def close(self) -> None:
         """Close what was opened."""
