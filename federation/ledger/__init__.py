@@ -13,8 +13,16 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from federation.errors import EngineUnavailable, os_reason
-from federation.ledger import ap_schema as ap_schema  # its tables belong to the metadata that all others read
 from federation.ledger.accounts import Accounts
+from federation.ledger.ap_activities import Activities
+from federation.ledger.ap_deliveries import Deliveries
+from federation.ledger.ap_follows import Follows
+from federation.ledger.ap_hosts import Hosts
+from federation.ledger.ap_inbox import Inbox
+from federation.ledger.ap_jobs import Jobs
+from federation.ledger.ap_keys import Keys, RemoteKeys
+from federation.ledger.ap_objects import Objects
+from federation.ledger.ap_peers import Actors, Bindings, Blocks, Syncs
 from federation.ledger.approvals import Approvals, Forgotten
 from federation.ledger.attempts import Attempts
 from federation.ledger.audit import Audit
@@ -70,6 +78,19 @@ class Ledger:
         self.trials = Trials(database)
         self.candidacies = Candidacies(database)
         self.throttles = Throttles(database)
+        self.ap_keys = Keys(database)
+        self.ap_remote_keys = RemoteKeys(database)
+        self.ap_actors = Actors(database)
+        self.ap_hosts = Hosts(database)
+        self.ap_blocks = Blocks(database)
+        self.ap_bindings = Bindings(database)
+        self.ap_syncs = Syncs(database)
+        self.ap_follows = Follows(database)
+        self.ap_activities = Activities(database)
+        self.ap_inbox = Inbox(database)
+        self.ap_jobs = Jobs(database)
+        self.ap_deliveries = Deliveries(database)
+        self.ap_objects = Objects(database)
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """One durable transaction, to hand as ``tx`` to several methods. Raises EngineUnavailable."""
