@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 from federation.catalogue.search import document
 from federation.catalogue.words import Words
@@ -14,15 +15,28 @@ from federation.engines import Document, GraphReader, SearchIndex
 from federation.errors import CarrefourError, ConfigError
 from federation.ledger import Ledger
 from federation.ledger.runs import Order
-from federation.model import RunReport, to_lines
+from federation.model import RunKind, RunReport, RunState, to_lines
 from federation.pipeline import Asked, Progress, Workshop, erase_records, harvest, visit_source
 from federation.pipeline.fetch import Delivery
 from federation.pipeline.merge import AppliedBatch
+from federation.pipeline.peering import (
+    PeerPartner,
+    begin_hiding,
+    end_hiding,
+    hiding,
+    note,
+    noted,
+    partners_of,
+    source_of,
+)
 from federation.pipeline.pruning import prune
+from federation.pipeline.pushed import PushedActivity, PushedRecord, delivery_of, delivery_of_records
+from federation.pipeline.schedule import HARVESTED
 from federation.pipeline.sources import Source
 
 _PROJECT = "<https://w3id.org/carrefour/vocab#Project>"
 DESCRIBED_AT_ONCE = 1_000  # projects read from the graph in one go
+TOLD_EVERY = timedelta(minutes=10)  # how often, at most, people are told of runs that pushes make and that go well
 INDEXED_AT_ONCE = 10_000  # projects: one commit of the index for several batches
 
 
@@ -118,6 +132,10 @@ def _is_project(lines: str) -> bool:
     return _PROJECT in lines
 
 
+def _quiet(_stage: str, _done: int, _total: int | None) -> None:
+    """Nobody watches."""
+
+
 class Writer:
     """The writing side of an open platform. One at a time for a data folder."""
 
@@ -134,6 +152,7 @@ class Writer:
         self._reader = reader
         self._load = load_source
         self._ended = ended
+        self._told: dict[str, tuple[datetime, RunState]] = {}
 
     def fetch(self, source: Source) -> Delivery:
         """Visit a source; nothing is written, so several threads may. Raises PartnerError, PeerError, ConfigError."""
@@ -159,7 +178,76 @@ class Writer:
         run = self._shop.ledger.runs.get(queued or order.of or "")
         if run is None:
             raise ConfigError(f"There is no run {order.of}.", f"Il n'y a pas de moisson {order.of}.")
-        return self._run(self._load(run.source), progress, Asked(order.kind, order.of, queued))
+        return self._run(self.source(run.source), progress, Asked(order.kind, order.of, queued))
+
+    def source(self, name: str) -> Source:
+        """One source by its id: that of a file, or of a partner of another Carrefour. Raises ConfigError."""
+        partner = noted(name, self._shop.ledger)
+        return self._load(name) if partner is None else source_of(partner, self._shop.vocabulary)
+
+    def push(self, source: Source, activities: Sequence[PushedActivity], progress: Progress = _quiet) -> RunReport:
+        """Take verified activities of one bound partner into the graph, in the order in which they came.
+
+        Durable when it returns; the same again changes nothing. Raises ConfigError (the source is idle, or does not
+        read activities), EngineUnavailable, DataFolderBusy (it is being harvested by another process).
+        """
+        if source.format != "activitypub":
+            raise ConfigError(
+                f"The source {source.id} does not read activities: only the format `activitypub` may be pushed.",
+                f"La source {source.id} ne lit pas d'activités : seul le format `activitypub` peut être poussé.",
+            )
+        return self._pushed(source, delivery_of(activities), progress)
+
+    def push_records(
+        self, partner: PeerPartner, records: Sequence[PushedRecord], progress: Progress = _quiet
+    ) -> RunReport:
+        """Take records of one partner of another Carrefour into the graph, as they are.
+
+        All that a peer has is one call for each partner: the guard judges each call. Raises PeerError (no such actor),
+        and what :meth:`push` does.
+        """
+        source = source_of(partner, self._shop.vocabulary)
+        note(partner, self._shop.ledger)
+        return self._pushed(source, delivery_of_records(records), progress)
+
+    def block(self, origin: str) -> list[RunReport]:
+        """Withdraw all that came from another Carrefour, until :meth:`unblock`; one run for each of its partners."""
+        ledger, reports = self._shop.ledger, []
+        for partner in partners_of(origin, ledger):
+            row = ledger.sources.get(partner.slug)
+            if row is not None and row.state != "retired":
+                begin_hiding(partner.slug, ledger)
+                source = source_of(partner, self._shop.vocabulary)
+                reports.append(self._run(source, _quiet, Asked(RunKind.RETIRE)))
+        return reports
+
+    def unblock(self, origin: str) -> list[RunReport]:
+        """Bring back what :meth:`block` withdrew, as it was, without asking anybody."""
+        ledger, reports = self._shop.ledger, []
+        for partner in partners_of(origin, ledger):
+            runs = hiding(partner.slug, ledger)
+            if runs is not None:
+                source = source_of(partner, self._shop.vocabulary)
+                reports += [self._run(source, _quiet, Asked(RunKind.UNDO, run)) for run in reversed(runs)]
+                end_hiding(partner.slug, ledger)
+        return reports
+
+    def _pushed(self, source: Source, delivery: Delivery, progress: Progress) -> RunReport:
+        """One run over what was pushed. There may be one each second: what it costs must not grow with the source."""
+        row = self._shop.ledger.sources.get(source.id)
+        if row is not None and row.state not in HARVESTED:
+            raise ConfigError(
+                f"The source {source.id} is {row.state}: nothing is taken from it.",
+                f"La source {source.id} est en pause ou retirée : rien n'en est pris.",
+            )
+        report = harvest(source, self._shop, progress, Asked(brought=delivery))
+        self._indexer.begin()  # what a crash leaves unwritten of it is found in the log
+        last = self._told.get(source.id)
+        now = self._shop.clock()
+        if last is None or last[1] is not report.state or abs(now - last[0]) >= TOLD_EVERY:
+            self._told[source.id] = now, report.state
+            self._ended(report, source)
+        return report
 
     def _run(self, source: Source, progress: Progress, asked: Asked) -> RunReport:
         report = harvest(source, self._shop, progress, asked)

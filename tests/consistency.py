@@ -39,7 +39,8 @@ def check(reader: GraphReader, ledger: Ledger, single_valued: Collection[str], b
     assert seqs == list(range(1, len(seqs) + 1)), "the change log has no gap"
     if batch:
         assert _grouped(states) == _regrouped(states, ledger), "step by step gives what all at once gives"
-    default = "".join(line for line in _lines(to_lines(reader.graph(None))) if line.startswith(COMPUTED))
+    told = (*COMPUTED, *(f"<{record}>" for record in states if not record.startswith(BASE)))  # those of peers, too
+    default = "".join(line for line in _lines(to_lines(reader.graph(None))) if line.startswith(told))
     assert default == _recomputed(states, graphs, ledger, single_valued), "the default graph is what its records make"
     return graphs
 

@@ -26,8 +26,10 @@ from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.history import retire, undo
 from federation.pipeline.intake import keep, kept, obtain
 from federation.pipeline.knowing import WHOLE_RUNS, known_of, known_of_pushed
+from federation.pipeline.lost import lost
 from federation.pipeline.mapping import RunStamp
 from federation.pipeline.merge import AppliedBatch, Merger
+from federation.pipeline.peering import note_hiding
 from federation.pipeline.plan import FORGOTTEN, Planned
 from federation.pipeline.prepare import Frame, Known, Plan, failure, prepare, prepare_unchanged
 from federation.pipeline.preview import Preview, Progress, preview
@@ -113,9 +115,21 @@ def harvest(source: Source, shop: Workshop, progress: Progress, asked: Asked | N
         except (PartnerError, PeerError, ConfigError) as error:
             run.account.add("", [failure(error, source)])
             report = replace(run.report, state=RunState.FAILED, message=str(error))
-            if isinstance(error, FetchRefused) and error.fault is Fault.GONE:  # nobody is to ask there every night
-                shop.ledger.sources.set_state(source.id, "paused", error.text["fr"])
+            _pause_if_lost(run, asked, error)
         return _finish(run, report)
+
+
+def _pause_if_lost(run: _Run, asked: Asked, error: CarrefourError) -> None:
+    """Pause a source whose server says that it is gone, or that has given no feed for weeks; tell why."""
+    why = error.text["fr"] if isinstance(error, FetchRefused) and error.fault is Fault.GONE else None
+    if why is None and asked.kind is RunKind.HARVEST:
+        source, rule = run.source, getattr(error, "rule", "")
+        said = lost(source.id, source.partner.slug, rule, run.report.started, run.shop.ledger)
+        if said is not None:
+            run.account.add("", [said])
+            why = said.message["fr"]
+    if why is not None:
+        run.shop.ledger.sources.set_state(run.source.id, "paused", why)
 
 
 def _harvest(run: _Run, asked: Asked) -> RunReport:
@@ -218,6 +232,7 @@ def _undo(run: _Run, asked: Asked) -> RunReport:
 def _retire(run: _Run, _asked: Asked) -> RunReport:
     """Withdraw all records of a source that leaves."""
     run.shop.ledger.cursors.set_in_store(run.source.id, "")
+    note_hiding(run.source.id, run.report.run, run.shop.ledger)
     count = retire(run.site, run.shop.ledger.records.states(run.source.id).values())
     run.shop.ledger.sources.set_state(run.source.id, "retired")
     return replace(run.report, state=RunState.SUCCEEDED, counts=Counts(withdrawn=count))

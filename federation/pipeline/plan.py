@@ -87,7 +87,7 @@ class Planner:
 
     ``states`` are the known records of the source by key; ``elsewhere`` the keys that other sources of the partner
     own; ``mapping_version`` that of this run; ``is_forgotten`` says of a key that a person asked for its record to be
-    removed for good.
+    removed for good; ``verbatim``: a record is kept to the byte, so that its raw hash decides too.
     """
 
     def __init__(
@@ -96,11 +96,13 @@ class Planner:
         mapping_version: str,
         elsewhere: Container[str] = frozenset(),
         is_forgotten: Callable[[str], bool] = lambda _key: False,
+        verbatim: bool = False,
     ) -> None:
         self._states = states
         self._mapping_version = mapping_version
         self._elsewhere = elsewhere
         self._is_forgotten = is_forgotten
+        self._verbatim = verbatim
         self._seen: set[str] = set()
         self._accepted: set[str] = set()
         self._tally: Counter[str] = Counter()
@@ -168,7 +170,7 @@ class Planner:
         self._accepted.add(record.key)
         if known is None or known.state not in _IN_STORE:
             return Planned(outcome, Step.NEW)
-        if known.digest != record.digest:
+        if known.digest != record.digest or (self._verbatim and known.raw_hash != record.raw_hash):
             return Planned(outcome, Step.CHANGED)
         version = (known.row_hash, known.raw_hash, known.mapping_version)
         noted = known.state != "live" or version != (record.row_hash, record.raw_hash, self._mapping_version)

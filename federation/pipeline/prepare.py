@@ -109,7 +109,7 @@ def prepare(
     If reading breaks off after some rows, these count, and the run is incomplete. Raises PartnerError, ConfigError (the
     feed cannot be read at all), EngineUnavailable.
     """
-    planner = Planner(known.states, source.version, known.elsewhere, known.is_forgotten)
+    planner = Planner(known.states, source.version, known.elsewhere, known.is_forgotten, source.is_verbatim)
     columns = Columns(source)
     broken: list[Outcome] = []
     opened: list[Reading] = []

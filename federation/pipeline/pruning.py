@@ -18,6 +18,7 @@ from federation.ledger.operations import UNDOABLE_FOR
 from federation.ledger.runs import ENDED
 from federation.model import RunReport, RunState
 from federation.pipeline.intake import MANIFEST
+from federation.pipeline.peering import hiding
 
 _SPARE = timedelta(days=2)  # a clock may go from a day ahead to one behind
 FINDINGS_FOR = timedelta(days=400)
@@ -45,6 +46,7 @@ def prune(ledger: Ledger, now: datetime) -> Pruned:
     before = now - UNDOABLE_FOR - _SPARE
     recent = ledger.runs.since(before)
     undoable = {run.run for run in recent} | {run.of for run in recent if run.of}
+    undoable |= {run for row in ledger.sources.all() for run in hiding(row.id, ledger) or ()}
     inputs: dict[str, set[str]] = {}
     standing = _standing(ledger, recent)
     for run in (*recent, *standing):

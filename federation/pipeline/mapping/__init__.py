@@ -10,7 +10,7 @@ from federation.pipeline.mapping.grouping import Group
 from federation.pipeline.mapping.mapper import Mapper
 from federation.pipeline.mapping.naming import Naming
 from federation.pipeline.mapping.stamp import RunStamp
-from federation.pipeline.mapping.verbatim import FORMAT, Verbatim, home_of
+from federation.pipeline.mapping.verbatim import Verbatim, home_of
 from federation.pipeline.sources import Source
 from federation.vocabulary import Vocabulary
 
@@ -20,7 +20,7 @@ def compile_mapping(source: Source, vocabulary: Vocabulary, base_url: str) -> Ma
 
     Records of another Carrefour need none: they are taken as they are.
     """
-    if source.format == FORMAT:
+    if source.is_verbatim:
         return Verbatim(source, base_url.rstrip("/"))
     return Mapper(source, vocabulary, base_url.rstrip("/"))
 

@@ -6,7 +6,7 @@ from federation.model import RawRecord
 from federation.pipeline.mapping.effort import Effort, TooCostlyError
 from federation.pipeline.mapping.grouping import Sorter
 from federation.pipeline.mapping.identity import record_key
-from federation.pipeline.mapping.verbatim import FORMAT, home_of, key_of
+from federation.pipeline.mapping.verbatim import home_of, key_of
 from federation.pipeline.sources import Source
 
 
@@ -15,7 +15,7 @@ class Naming:
 
     def __init__(self, source: Source, base_url: str) -> None:
         self.home = home_of(source, base_url)
-        self._verbatim = source.format == FORMAT
+        self._verbatim = source.is_verbatim
         self._effort = Effort()
         self._sorter = Sorter(source, base_url, self._effort)
 

@@ -32,8 +32,6 @@ from federation.pipeline.mapping.grouping import Group
 from federation.pipeline.mapping.stamp import RunStamp
 from federation.pipeline.sources import Source
 
-FORMAT = "carrefour"
-
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _PROV = "<http://www.w3.org/ns/prov#"
 _VOLATILE = frozenset({f"{_PROV}generatedAtTime>", f"{_PROV}wasGeneratedBy>"})
@@ -45,7 +43,7 @@ _STRING = "http://www.w3.org/2001/XMLSchema#string"
 
 def home_of(source: Source, base_url: str) -> str:
     """What the IRIs of a source's records begin with: ours, or those of the Carrefour that they come from."""
-    if source.format != FORMAT:
+    if not source.is_verbatim:
         return f"{base_url}/records/{source.partner.slug}/"
     origin, _, slug = source.url.rpartition("/actors/")
     return f"{origin}/records/{slug}/"

@@ -187,12 +187,16 @@ class Workshop:
                 effects.revisions.append(Revision(record.iri, state, None, {}))
                 effects.graphs.append(GraphWrite(record.iri, record.content, fresh=is_fresh))
                 effects.changes.append(NewChange(Action.CREATE, record.iri, record.digest, project))
-            elif state.digest != record.digest:
+            elif state.digest != record.digest or self._differs(record, state):
                 effects.revisions.append(self._before(record.iri, state))
                 effects.graphs.append(GraphWrite(record.iri, record.content))
                 effects.changes.append(NewChange(Action.UPDATE, record.iri, record.digest, project))
             elif state.tier != item.tier.value:  # its graph is as it was, and nobody is told; but it may be undone
                 effects.revisions.append(self._before(record.iri, state))
+
+    def _differs(self, record: Record, state: RecordState) -> bool:
+        """Whether a record of another Carrefour, kept to the byte, has another stamp of the run that made it there."""
+        return record.raw_hash != state.raw_hash and not record.iri.startswith(f"{self._base}/")
 
     def _before(self, record: str, state: RecordState) -> Revision:
         content = to_lines(self._reader.graph(record)) if state.state in PRESENT else None

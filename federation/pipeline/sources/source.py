@@ -167,6 +167,11 @@ class Source:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def is_verbatim(self) -> bool:
+        """Say whether its records are taken as they are, with their IRIs: those of another Carrefour."""
+        return self.format == "carrefour"
+
+    @property
     def is_remote(self) -> bool:
         """Say whether the feed is fetched over HTTP rather than read from a file."""
         return self.url.startswith(("http://", "https://"))
