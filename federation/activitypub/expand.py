@@ -116,7 +116,8 @@ class Expander:
 
         Raises Refused for what is not taken: ``context-…``, ``keyword``, ``depth``, ``json``, ``jsonld``,
         ``blank-nodes``, ``too-many-statements``; 413 ``document-size``; over the limits of the process
-        ``expansion-time`` or ``expansion-memory``; 503 ``expansion-busy``. Raises EngineUnavailable if children do not start or keep dying.
+        ``expansion-time`` or ``expansion-memory``; ``expansion-failed``; 503 ``expansion-busy``.
+        Raises EngineUnavailable if children do not start or are killed by somebody else, twice.
         Design, section 5, steps 11 and 12.
         """
         try:
@@ -158,6 +159,8 @@ class Expander:
                     raise Refused("expansion-time") from None
                 if gone.by in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS):  # no memory; no stack
                     raise Refused("expansion-memory") from None
+                if gone.by == 0:  # it ended itself over this document: another child would do the same
+                    raise Refused("expansion-failed") from None
             finally:
                 if kept is None:
                     child.end()
