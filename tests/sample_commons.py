@@ -6,13 +6,16 @@ partner who writes scripts into every field, ``old`` has become part of ``p1``.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pyoxigraph as ox
+from sample_federation import SampleKeys, SampleMemory, make_desk
 
+from federation.activitypub.desk import Desk
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.search import document
 from federation.catalogue.words import Words
@@ -307,6 +310,17 @@ class Sample:
     levels: Mapping[str, Openness] = field(default_factory=dict)
     trials: ClosedDesk = field(default_factory=ClosedDesk)
     joining: ClosedDesk = field(default_factory=ClosedDesk)
+    keys: SampleKeys = field(default_factory=SampleKeys)
+
+    @functools.cached_property
+    def memory(self) -> SampleMemory:
+        """What ActivityPub finds in the ledger."""
+        return SampleMemory(self.ledger.gone, self.ledger.changes)
+
+    @functools.cached_property
+    def federation(self) -> Desk:
+        """The read side of ActivityPub."""
+        return make_desk(self.settings, self.vocabulary, self.reader, self.memory, self.keys)
 
     def disclosure(self, run: RunReport) -> Disclosure:
         return Disclosure(self.vocabulary.fields, self.levels)

@@ -150,7 +150,7 @@ class Desk:
 
     def actor(self, username: str) -> Answer | None:
         """An actor by its user name; None if there is none, or if it has no keys yet."""
-        made = self._actor(username)
+        made = self.actor_document(username)
         return None if made is None else self._found(made, self._path(str(made["url"])))
 
     def moderators(self) -> Answer:
@@ -158,8 +158,9 @@ class Desk:
         slugs = [partner.slug for partner in self._memory.sources.partners()]
         return self._found(actors.moderators(self.names, slugs), "/contributeurs")
 
-    def _actor(self, username: str) -> Document | None:
-        keys = self._keyring.public(self.names.actor(username))
+    def actor_document(self, username: str, keys: PublicKeys | None = None) -> Document | None:
+        """The document of an actor. ``keys``: those to show in place of the current ones, for a rotation."""
+        keys = keys or self._keyring.public(self.names.actor(username))
         if keys is None:
             return None
         if username == INSTANCE:
@@ -339,7 +340,7 @@ class Desk:
         return None if made is None else activities.serialise(made)
 
     def _update_of_actor(self, row: ActivityRow, say: Saying) -> Document | None:
-        actor = self._actor(self.names.username(row.actor) or "")
+        actor = self.actor_document(self.names.username(row.actor) or "")
         if actor is None or row.kind != "Update":
             return None
         return activities.update_actor(self.names, say, actor, self._prover(row.actor, say.at))
@@ -362,7 +363,7 @@ class Desk:
             return None
         if asked.username is None:
             return webfinger.origin_answer(self.names, relations)
-        actor = self._actor(asked.username)
+        actor = self.actor_document(asked.username)
         return None if actor is None else webfinger.actor_answer(self.names, actor, relations)
 
     def node_links(self) -> Document:
