@@ -115,6 +115,8 @@ class Line:
             connection = socket.socket(family, kind, protocol)
             try:
                 connection.settimeout(min(self.left, self._connect_seconds or self.left))
+                # a head and a body in two writes would wait for an acknowledgement that is itself delayed
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.connect(address)
             except OSError as error:
                 connection.close()
