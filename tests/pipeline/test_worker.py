@@ -129,13 +129,17 @@ class Bench:
     reports: list[RunReport] = field(default_factory=list)
     said: list[Text] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
+    errand: Callable[[], bool] = lambda: False
 
     def work(self, threads: int = 4, due: bool = True) -> None:
         """Work until nothing is left to do."""
         self.stop.clear()
         pace = Pace(PARIS, threads, poll=0.05, look=0.0, beat=0.0)
         watcher = Watcher(self.reports.append, self.said.append)
-        Worker(self.writer, self.ledger, self.files, pace, watcher, lambda: self.now).run(self.stop, True, due)
+        worker = Worker(
+            self.writer, self.ledger, self.files, pace, watcher, lambda: self.now, errand=lambda: self.errand()
+        )
+        worker.run(self.stop, True, due)
 
     def row(self, name: str) -> SourceRow:
         known = self.ledger.sources.get(name)
@@ -194,6 +198,28 @@ def test_what_is_old_is_left_by_who_only_carries_out_orders(bench: Bench) -> Non
     bench.work(due=False)
 
     assert bench.writer.pruned == 0
+
+
+def test_other_work_of_the_writing_thread_is_done_between_two_harvests(bench: Bench) -> None:
+    """An errand that has more to do is called again at once, and keeps no source waiting; not for a single order."""
+    for name in ("a", "b"):
+        bench.files.found[name] = source(name, url=f"/feeds/{name}.csv")
+        bench.know(name, late(1))
+    pieces = iter([True, True, True, True])
+
+    def errand() -> bool:
+        if (more := next(pieces, False)) is True:
+            bench.writer.done.append("errand")
+        return more
+
+    bench.errand = errand
+    bench.work(due=False)
+    assert bench.writer.done == []
+    bench.work()
+
+    assert bench.writer.done.count("errand") == 4
+    assert [name for name in bench.writer.done if name != "errand"] == ["a", "b"]
+    assert bench.writer.done.index("a") < 4
 
 
 def test_a_feed_that_hangs_delays_nobody_else(bench: Bench) -> None:

@@ -45,7 +45,10 @@ class Worker:
         watcher: Watcher,
         clock: Callable[[], datetime],
         seconds: Callable[[], float] = time.monotonic,
+        errand: Callable[[], bool] = lambda: False,
     ) -> None:
+        """``errand``: a short piece of other work for the thread that may write; it says whether there was any."""
+        self._errand = errand
         self._writer, self._ledger, self._shelf = writer, ledger, shelf
         self._pace, self._watcher = pace, watcher
         self._clock, self._seconds = clock, seconds
@@ -74,13 +77,14 @@ class Worker:
                     self._prune()
                 if self._ledger.erasures.asked():
                     self._writer.erase()
+                busy = due and self._errand()
                 self._look(due)
                 self._begin()
                 if self._ready:
                     self._write_next()
-                elif until_idle and not self._in_hand and not self._waiting:
+                elif until_idle and not busy and not self._in_hand and not self._waiting:
                     return
-                self._ready.extend(self._fetches.receive(0.0 if self._ready else self._pace.poll, stop))
+                self._ready.extend(self._fetches.receive(0.0 if busy or self._ready else self._pace.poll, stop))
         finally:
             self._ledger.cursors.set_fact(WORKER, "")
 
