@@ -29,6 +29,9 @@ MAX_COVERED: Final = 32
 SINGLE: Final = frozenset({"signature", "signature-input", "digest", "content-digest", "date", "host"})
 """Fields that come once at most: two of them let two readers believe different things."""
 
+_COMMAS: Final = {"digest": 0, "content-digest": 0, "date": 1, "host": 0}
+"""How many one value may have: a border that joins repeated fields (WSGI) leaves one more."""
+
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 _TARGET: Final = re.compile(r"/[!-\"$-~]*")
 _VALUE: Final = re.compile(r"[\t -~]*")
@@ -81,7 +84,7 @@ class SigningKey:
 def fields_of(message: Message) -> Fields:
     """The header values of a message by lower-case name; raises Unauthorised for what is repeated, folded or malformed.
 
-    A border that joins repeated fields with a comma (WSGI) is covered too: none of ``SINGLE`` reads as a list here.
+    Fields that the border has joined count as repeated; joined signatures are for the parser of their dialect to refuse.
     """
     if _METHOD.fullmatch(message.method) is None or _TARGET.fullmatch(message.target) is None:
         raise Unauthorised("request-line")
@@ -89,7 +92,7 @@ def fields_of(message: Message) -> Fields:
     for name, value in message.headers:
         key = name.lower()
         if key in SINGLE:
-            if key in found:
+            if key in found or value.count(",") > _COMMAS.get(key, MAX_SIGNATURE_FIELD):
                 raise Unauthorised("repeated-header")
             if _VALUE.fullmatch(value) is None:
                 raise Unauthorised("folded-header")

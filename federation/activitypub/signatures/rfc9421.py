@@ -1,7 +1,8 @@
 """RFC 9421, HTTP Message Signatures: the part that ActivityPub uses, read strictly.
 
-The base is built here, not by the library: the grammar that the policy leaves is small, and this is several times
-faster (measured figures in the design). The library is the oracle in the tests.
+The base is built here, not by the library: the grammar that the policy leaves is small, and a whole request is
+verified three to four times as fast (16,000 a second against 4,900 where RSA alone does 48,000; 8,509 against 1,267 on
+the machine of the design). The library is the oracle in the tests.
 It must never accept a second signature, a component it does not know, or a target other than the one received.
 """
 
