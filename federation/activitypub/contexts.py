@@ -76,7 +76,10 @@ class Bundle:
         self._tables = {url: self._table(document["@context"]) for url, document in documents.items()}
 
     def terms(self, url: str) -> Terms | None:
-        """Give the terms of a context, None if it is not known. ``…/ns/carrefour/v{n}`` of any origin means ours."""
+        """Give what a context adds to ActivityStreams, None if it is not known.
+
+        ``…/ns/carrefour/v{n}`` of any origin means ours (design, section 5, step 11).
+        """
         found = self._tables.get(url)
         if found is None and _CARREFOUR.fullmatch(url):
             return self._tables.get(CARREFOUR_CONTEXT)
@@ -89,7 +92,7 @@ class Bundle:
                 table |= self._table(self._documents[part]["@context"])
             else:
                 table |= _flat(part, {**self.as2, **table})
-        return {name: term for name, term in table.items() if self.as2.get(name, term) is term or name not in self.as2}
+        return {name: term for name, term in table.items() if name not in self.as2}
 
 
 def _flat(context: Mapping[str, Any], known: Terms) -> dict[str, Term]:
@@ -160,7 +163,7 @@ class _Reader:
                 terms = self._inline(entry, (*layers, *added))
             else:  # null would undo ActivityStreams
                 raise Refused("context-shape")
-            if terms and terms is not self._bundle.as2:
+            if terms:
                 added.append(terms)
         definitions: dict[str, Any] = {}
         for table in added:

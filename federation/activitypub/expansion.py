@@ -102,7 +102,8 @@ def serve(channel: socket.socket) -> None:
     limits = Limits(**given["limits"])
     bundle = Bundle(given["contexts"])
     confined = sandbox.confine(files=64)
-    resource.setrlimit(resource.RLIMIT_AS, (limits.address_space, limits.address_space))
+    if sys.platform.startswith("linux"):  # elsewhere the kernel does not know this limit, or does not keep it
+        resource.setrlimit(resource.RLIMIT_AS, (limits.address_space, limits.address_space))
     _send(channel, READY, orjson.dumps({"network_denied": confined.network, "reason": confined.reason}))
     while (asked := receive(channel)) is not None:
         _send(channel, *_answer(asked[1], bundle, limits))

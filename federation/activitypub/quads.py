@@ -14,7 +14,7 @@ from typing import Final
 from federation.activitypub.refusal import Refused
 from federation.model import Term, Triple
 
-_TERM = r'<[^<>\s]*>|_:[^\s]+|"(?:[^"\\]|\\.)*"(?:@[A-Za-z0-9-]+|\^\^<[^<>\s]*>)?'
+_TERM = r'<[^<>\s]*>|_:[^\s]+|"[^"\\]*(?:\\.[^"\\]*)*"(?:@[A-Za-z0-9-]+|\^\^<[^<>\s]*>)?'
 _QUAD = re.compile(rf"(<[^<>\s]*>|_:\S+) (<[^<>\s]*>|_:\S+) ({_TERM})( <[^<>\s]*>| _:\S+)? \.", re.DOTALL)
 
 _RDF_TYPE: Final = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
@@ -128,14 +128,15 @@ def _names(triples: list[Triple], subject: str) -> dict[Term, Term]:
 def _colours(triples: list[Triple]) -> dict[Term, str]:
     """Refine colours until no round tells more nodes apart: at most one round per node (nodes are few, see expand)."""
     ground: dict[Term, list[str]] = {s: [] for t in triples for s in (t[0], t[2]) if s.startswith("_:")}
-    edges: list[Triple] = []
+    between: dict[tuple[Term, Term], list[str]] = defaultdict(list)  # by pair: many predicates cost no more than one
     for s, p, o in triples:
         if s in ground and o in ground:
-            edges.append((s, p, o))
+            between[s, o].append(p)
         elif s in ground:
             ground[s].append(f"> {p} {o}")
         elif o in ground:
             ground[o].append(f"< {p} {s}")
+    edges = [(s, _digest(predicates), o) for (s, o), predicates in between.items()]
     colours = {node: _digest(said) for node, said in ground.items()}
     for _ in ground:
         around: dict[Term, list[str]] = {node: [colour] for node, colour in colours.items()}
