@@ -38,6 +38,7 @@ _VOLATILE = frozenset({f"{_PROV}generatedAtTime>", f"{_PROV}wasGeneratedBy>"})
 _PAGE = "<http://purl.org/dc/terms/source>"
 _OWNERS = frozenset({"<http://purl.org/dc/terms/publisher>", f"{_PROV}wasAttributedTo>"})
 _SAME_AS = "<http://schema.org/sameAs>"
+_ADDRESSES = ("<https://", "<http://", "<mailto:", "<tel:", "<urn:", "<geo:")  # a page may show them as links
 _STRING = "http://www.w3.org/2001/XMLSchema#string"
 
 
@@ -150,6 +151,8 @@ def _fault(record: str, data: str) -> tuple[str, Mapping[str, str], str] | None:
             return "blank-node", _BLANK, str(quad)
         if line[0] != node and not line[0].startswith(inner):
             return "foreign-subject", _FOREIGN, line[0]
+        if line[2].startswith("<") and not line[2].startswith(_ADDRESSES):
+            return "address-refused", _ADDRESS, line[2]
         triples.append(line)
     if not triples or to_lines(triples) != data:
         return "not-canonical", _CANONICAL, ""
@@ -202,6 +205,10 @@ _BLANK = {
 _FOREIGN = {
     "fr": "Cette fiche parle d'autre chose que d'elle-même : elle est écartée.",
     "en": "This record speaks of something else than itself: it is left out.",
+}
+_ADDRESS = {
+    "fr": "Cette fiche renvoie à une adresse d'une sorte que nous ne montrons pas : elle est écartée.",
+    "en": "This record refers to an address of a kind that we do not show: it is left out.",
 }
 _CANONICAL = {
     "fr": "Ces N-Triples ne sont pas sous forme canonique (lignes triées, sans doublon) : la fiche est écartée.",
