@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from federation.activitypub.desk import Desk as FederationDesk
+from federation.activitypub.memory import ShownKeys, memory_of
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
@@ -114,6 +116,12 @@ class Platform:
         """Where networks ask to join, and operators decide."""
         visitors = Visitors(self._ledger, _now, os.urandom)
         return JoiningDesk(self.settings, self.vocabulary, self._ledger, visitors, _now, os.urandom)
+
+    @functools.cached_property
+    def federation(self) -> FederationDesk:
+        """What anybody may read of us by ActivityPub."""
+        keys = ShownKeys(self._ledger.ap_keys)
+        return FederationDesk(self.settings, memory_of(self._ledger), lambda: self.reader, self.words, keys)
 
     @property
     def query_limits(self) -> QueryLimits:

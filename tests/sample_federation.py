@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from federation.activitypub.actors import Document, PublicKeys
-from federation.activitypub.desk import Desk, Memory
+from federation.activitypub.desk import Desk
 from federation.activitypub.keys import encode_multikey, generate_rsa, public_pem
+from federation.activitypub.memory import Memory
 from federation.activitypub.proofs import ProofKey, create
 from federation.catalogue.words import Words
 from federation.engines import GraphReader

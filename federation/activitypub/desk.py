@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from federation import __version__
 from federation.activitypub import activities, actors, collections, nodeinfo, objects, webfinger
 from federation.activitypub.activities import Saying
 from federation.activitypub.actors import Document, Profile, PublicKeys
+from federation.activitypub.memory import Keyring, Memory
 from federation.activitypub.names import COMMONS, INSTANCE, Names
 from federation.activitypub.objects import Facts, Prove
 from federation.catalogue.records import Catalogue
@@ -24,85 +24,11 @@ from federation.catalogue.words import Words
 from federation.engines import GraphReader
 from federation.ledger.ap_activities import ActivityRow
 from federation.ledger.changes import erased_name
-from federation.ledger.records import RecordState
-from federation.ledger.sources import PartnerRow
 from federation.ledger.times import from_text
-from federation.model import Action, Change, Reason
+from federation.model import Action, Reason
 from federation.settings import Settings
 
 _DEPTH = 3  # activities within activities: an Announce of a Create is two
-
-
-class Keyring(Protocol):
-    """Our keys, as documents show and use them."""
-
-    def public(self, actor: str) -> PublicKeys | None:
-        """The current public keys of an actor of ours; None if it has none (yet)."""
-
-    def prove(self, actor: str, document: Document, created: datetime) -> Document:
-        """A document with a proof by the current Ed25519 key of an actor that has keys."""
-
-
-class Outbox(Protocol):
-    """Our activities, as the ledger keeps them."""
-
-    def get(self, id_: str) -> ActivityRow | None:
-        """One activity by its ULID."""
-
-    def total(self, actor: str) -> int:
-        """How many an actor's outbox shows."""
-
-    def page(self, actor: str, number: int) -> list[str]:
-        """The ULIDs on one page, oldest first; pages are numbered from 1, the oldest."""
-
-
-class Relations(Protocol):
-    """How many follow, and are followed; who they are is nobody's business."""
-
-    def followers(self, actor: str) -> int:
-        """How many follow an actor of ours."""
-
-    def following(self, actor: str) -> int:
-        """How many an actor of ours follows."""
-
-
-class Sources(Protocol):
-    """The partners, as the ledger knows them."""
-
-    def partner(self, slug: str) -> PartnerRow | None:
-        """One partner."""
-
-    def partners(self) -> list[PartnerRow]:
-        """Every partner, by slug."""
-
-
-class Changes(Protocol):
-    """The change log."""
-
-    def latest(self, iri: str, upto: int | None = None) -> Change | None:
-        """The last change of a record or a project."""
-
-
-class Records(Protocol):
-    """The states of records."""
-
-    def get(self, records: Collection[str]) -> dict[str, RecordState]:
-        """Those of some records, by their IRIs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the desk asks of the ledger, one part each. ``elsewhere``: the object id of a record that a partner pushed,
-
-    and of which we publish no copy; None for a record of ours.
-    """
-
-    sources: Sources
-    changes: Changes
-    records: Records
-    outbox: Outbox
-    relations: Relations
-    elsewhere: Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)

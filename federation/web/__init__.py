@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from federation.web import admin_requests, errors, meaning, pages, passages, runs, selfservice, things
+from federation.web import activitypub, admin_requests, errors, meaning, pages, passages, runs, selfservice, things
 from federation.web.contract import Platform, RunBook, SourceLine
 from federation.web.filters import install_filters
 from federation.web.language import LanguagePrefix, install_translations
@@ -39,6 +39,7 @@ def create_app(platform: Platform) -> Flask:
     for blueprint in (
         pages.blueprint,
         things.blueprint,
+        activitypub.blueprint,
         runs.blueprint,
         passages.blueprint,
         meaning.blueprint,

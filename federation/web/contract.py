@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from federation.activitypub.desk import Answer
 from federation.catalogue.disclosure import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
 from federation.ledger.audit import AuditLine
@@ -210,6 +211,55 @@ class JoiningDesk(Protocol):
         """Decline a request. Raises ConfigError (decided already, no reason)."""
 
 
+class Federation(Protocol):
+    """The read side of ActivityPub: what anybody may read of our actors. ``username``: see activitypub/names.py.
+
+    None: there is no such thing.
+    """
+
+    def actor(self, username: str) -> Answer | None:
+        """An actor: the instance, the commons, a partner."""
+
+    def moderators(self) -> Answer:
+        """Who may post in the commons."""
+
+    def outbox(self, username: str) -> Answer | None:
+        """The outbox of an actor."""
+
+    def outbox_page(self, username: str, number: int) -> Answer | None:
+        """One page of it; numbered from 1, the oldest."""
+
+    def followers(self, username: str) -> Answer | None:
+        """How many follow an actor."""
+
+    def following(self, username: str) -> Answer | None:
+        """How many an actor follows."""
+
+    def activity(self, ulid: str) -> Answer | None:
+        """One activity that was said to everybody."""
+
+    def object(self, rid: str) -> Answer | None:
+        """A record, by what stands behind ``/records/`` in its IRI."""
+
+    def context(self, pid: str) -> Answer | None:
+        """The records of one project."""
+
+    def object_of(self, record: str) -> str | None:
+        """The address of the object of a record, whether there is one or not; None for a foreign record."""
+
+    def project_document(self, pid: str) -> str:
+        """Where the view of a project is: its single record's object, else its context, whether it is or not."""
+
+    def webfinger(self, resource: str, relations: Collection[str] = ()) -> Mapping[str, Any] | None:
+        """The descriptor of a resource (RFC 7033)."""
+
+    def node_links(self) -> Mapping[str, Any]:
+        """Where NodeInfo is."""
+
+    def node_info(self) -> Mapping[str, Any]:
+        """NodeInfo 2.1."""
+
+
 class Platform(Protocol):
     """The composition root, as the web sees it. ``reader`` is asked anew for each request."""
 
@@ -229,6 +279,8 @@ class Platform(Protocol):
     def trials(self) -> TrialDesk: ...
     @property
     def joining(self) -> JoiningDesk: ...
+    @property
+    def federation(self) -> Federation: ...
 
     def disclosure(self, run: RunReport) -> Disclosure:
         """What of the findings of a run anybody may read."""

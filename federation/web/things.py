@@ -13,6 +13,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
+from federation.activitypub.names import COMMONS
 from federation.catalogue.formats import ALL, DATA, HTML, JSONLD, RECORD_DATA, Content, Format
 from federation.catalogue.values import (
     CRF,
@@ -26,6 +27,7 @@ from federation.catalogue.values import (
     one_iri,
 )
 from federation.catalogue.views import project_view, record_view
+from federation.web.activitypub import ACTIVITY, as2_answer, see_as2, wants_as2
 from federation.web.filters import project_path
 from federation.web.language import text_in
 from federation.web.quality import quality_of, quality_views
@@ -78,6 +80,8 @@ def _living(start: str, name: str, answer: Callable[[str, Content, Format | None
     Raises NotFound.
     """
     pid, form = split(name, DATA)
+    if form is None and wants_as2():
+        return see_as2(site().platform.federation.project_document(pid))
     iri, path = iri_of(f"/id/projet/{pid}"), f"{start}/{pid}"
     content = catalogue().thing(iri)
     if content is None:
@@ -94,6 +98,7 @@ def _project_document(path: str, content: Content, form: Format | None) -> Respo
         (licence, "license", None) for licence in sorted({line.licence for line in lines.values() if line.licence})
     ]
     links += [(record, _PROVENANCE, None) for record in records]
+    links.append((site().platform.federation.project_document(iri.rpartition("/")[2]), "alternate", ACTIVITY))
 
     def html() -> Response:
         graphs = catalogue().graphs(records)
@@ -160,6 +165,9 @@ def record(partner: str, name: str) -> Response:
     key, form = split(name, RECORD_DATA)
     path = f"/records/{partner}/{key}"
     iri = iri_of(path)
+    view = site().platform.federation.object_of(iri)
+    if form is None and view is not None and wants_as2():
+        return see_as2(view)
     content = catalogue().record(iri)
     if content is None:
         return _gone(iri, path, form)
@@ -167,12 +175,13 @@ def record(partner: str, name: str) -> Response:
     project_iri = catalogue().project_of(iri)
     links: list[Link] = [(licence, "license", None) for licence in [line.licence] if licence]
     links += [(project_iri, "collection", None)] if project_iri else []
+    links += [(view, "alternate", ACTIVITY)] if view else []
     links += [(site().words.prefixes["shapes"] + "record", "describedby", "text/turtle")]
 
     def html() -> Response:
-        view = record_view(iri, content.triples, line, site().words)
+        shown = record_view(iri, content.triples, line, site().words)
         pid = project_iri.rpartition("/")[2] if project_iri else None
-        return page("record.html", view=view, line=line, pid=pid, path=path, iri=iri, formats=RECORD_DATA)
+        return page("record.html", view=shown, line=line, pid=pid, path=path, iri=iri, formats=RECORD_DATA)
 
     return negotiated(content, path, form, RECORD_DATA, html, links=links, modified=_changed(iri))
 
@@ -182,8 +191,13 @@ def record(partner: str, name: str) -> Response:
 
 @blueprint.get("/actors/<name>")
 def actor(name: str) -> Response:
-    """A partner as linked data; browsers are sent to its page."""
+    """A partner as linked data or as an actor of ActivityPub; browsers are sent to its page.
+
+    The commons is an actor only: it publishes nothing itself.
+    """
     slug, form = split(name, DATA)
+    if form is None and (wants_as2() or slug == COMMONS):
+        return as2_answer(site().platform.federation.actor(slug))
     path = f"/actors/{slug}"
     content = catalogue().thing(iri_of(path))
     if content is None:

@@ -1,0 +1,118 @@
+"""What the reading side asks of the ledger and of our keys, part by part.
+
+Must never ask for more: who follows whom, private keys and queues are not for readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from federation.activitypub.actors import Document, PublicKeys
+from federation.ledger import Ledger
+from federation.ledger.ap_activities import ActivityRow
+from federation.ledger.ap_keys import Keys, OurKind
+from federation.ledger.records import RecordState
+from federation.ledger.sources import PartnerRow
+from federation.model import Change
+
+
+class Keyring(Protocol):
+    """Our keys, as documents show and use them."""
+
+    def public(self, actor: str) -> PublicKeys | None:
+        """The current public keys of an actor of ours; None if it has none (yet)."""
+
+    def prove(self, actor: str, document: Document, created: datetime) -> Document:
+        """A document with a proof by the current Ed25519 key of an actor that has keys."""
+
+
+class Outbox(Protocol):
+    """Our activities, as the ledger keeps them."""
+
+    def get(self, id_: str) -> ActivityRow | None:
+        """One activity by its ULID."""
+
+    def total(self, actor: str) -> int:
+        """How many an actor's outbox shows."""
+
+    def page(self, actor: str, number: int) -> list[str]:
+        """The ULIDs on one page, oldest first; pages are numbered from 1, the oldest."""
+
+
+class Relations(Protocol):
+    """How many follow, and are followed; who they are is nobody's business."""
+
+    def followers(self, actor: str) -> int:
+        """How many follow an actor of ours."""
+
+    def following(self, actor: str) -> int:
+        """How many an actor of ours follows."""
+
+
+class Sources(Protocol):
+    """The partners, as the ledger knows them."""
+
+    def partner(self, slug: str) -> PartnerRow | None:
+        """One partner."""
+
+    def partners(self) -> list[PartnerRow]:
+        """Every partner, by slug."""
+
+
+class Changes(Protocol):
+    """The change log."""
+
+    def latest(self, iri: str, upto: int | None = None) -> Change | None:
+        """The last change of a record or a project."""
+
+
+class Records(Protocol):
+    """The states of records."""
+
+    def get(self, records: Collection[str]) -> dict[str, RecordState]:
+        """Those of some records, by their IRIs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the desk asks of the ledger, one part each. ``elsewhere``: the object id of a record that a partner pushed,
+
+    and of which we publish no copy; None for a record of ours.
+    """
+
+    sources: Sources
+    changes: Changes
+    records: Records
+    outbox: Outbox
+    relations: Relations
+    elsewhere: Callable[[str], str | None]
+
+
+def memory_of(ledger: Ledger) -> Memory:
+    """The parts of a ledger that the desk reads."""
+
+    def elsewhere(record: str) -> str | None:
+        known = ledger.ap_objects.by_record(record)
+        return None if known is None else known.id
+
+    return Memory(ledger.sources, ledger.changes, ledger.records, ledger.ap_activities, ledger.ap_follows, elsewhere)
+
+
+class ShownKeys:
+    """The keyring of a process that may not sign: it shows what the ledger holds of our keys, and proves nothing."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def public(self, actor: str) -> PublicKeys | None:
+        """The current public keys of an actor of ours; None if one of the two is missing."""
+        rsa = self._keys.current(actor, OurKind.RSA)
+        ed25519 = self._keys.current(actor, OurKind.ED25519)
+        return None if rsa is None or ed25519 is None else PublicKeys(rsa.public, ed25519.public)
+
+    def prove(self, actor: str, document: Document, created: datetime) -> Document:  # noqa: ARG002 - a Keyring's
+        """The document as it is: whoever reads it here trusts its origin."""
+        return document
