@@ -120,7 +120,7 @@ def localise(document: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
 
     ActivityStreams is always there, first, also where the document does not name it (AS2 Core, section 2.1). The
     result needs no other document, and reads the same as the whole contexts do, at a tenth of the cost.
-    Raises Refused: ``context-…`` for a context that does more than add terms, ``keyword``, ``depth``.
+    Raises Refused: ``context:…`` for a context that does more than add terms, ``json:keyword``, ``json:depth``.
     """
     used, nested = _names(document)
     reader = _Reader(bundle, used)
@@ -156,13 +156,13 @@ class _Reader:
         for entry in _entries(context):
             self._contexts += 1
             if self._contexts > _ENTRIES:
-                raise Refused("context-entries")
+                raise Refused("context:entries")
             if isinstance(entry, str):
                 terms = self._bundle.terms(entry)
             elif isinstance(entry, dict):
                 terms = self._inline(entry, (*layers, *added))
             else:  # null would undo ActivityStreams
-                raise Refused("context-shape")
+                raise Refused("context:shape")
             if terms:
                 added.append(terms)
         definitions: dict[str, Any] = {}
@@ -190,7 +190,7 @@ class _Reader:
         given = {name: value for name, value in context.items() if name not in ("@language", "@version")}
         self._terms += len(given)
         if self._terms > INLINE_TERMS:
-            raise Refused("context-terms")
+            raise Refused("context:terms")
         names = _Names(given, layers, self._bundle.as2)
         return {name: term for name, value in given.items() if (term := names.term(name, value)) is not None}
 
@@ -206,21 +206,21 @@ class _Names:
     def term(self, name: str, value: Any) -> Term | None:
         """Read one definition; None if it only repeats what is known."""
         if name.startswith("@") or not 0 < len(name) <= _NAME_LENGTH:
-            raise Refused("context-keyword")
+            raise Refused("context:keyword")
         if name in _ALIASES:
             if value != _ALIASES[name] and value != {"@id": _ALIASES[name]}:
-                raise Refused("context-redefined")
+                raise Refused("context:redefined")
             return None
         parts = {"@id": value} if isinstance(value, str) else value
         if not isinstance(parts, dict) or not parts.keys() <= {"@id", "@type", "@container"}:
-            raise Refused("context-definition")
+            raise Refused("context:definition")
         iri = self._full(parts.get("@id", name))
         if name in self._as2:
             if self._as2[name].iri != iri:
-                raise Refused("context-redefined")
+                raise Refused("context:redefined")
             return None
         if (":" in name or "/" in name) and self._full(name) != iri:
-            raise Refused("context-redefined")
+            raise Refused("context:redefined")
         return Term(iri, self._type(parts.get("@type")), _container(parts.get("@container")))
 
     def _type(self, kind: Any) -> str | None:
@@ -230,17 +230,17 @@ class _Names:
         """Expand a compact IRI. A prefix may rest on another one, as often as there are terms."""
         for _ in range(len(self._given) + 2):
             if not isinstance(text, str):
-                raise Refused("context-iri")
+                raise Refused("context:iri")
             if text.startswith("@"):
-                raise Refused("context-alias")
+                raise Refused("context:alias")
             prefix, colon, rest = text.partition(":")
             base = None if rest.startswith("//") or not colon else self._base(prefix)
             if base is None:
                 if len(text) > _IRI_LENGTH or not _IRI.fullmatch(text):
-                    raise Refused("context-iri")
+                    raise Refused("context:iri")
                 return text
             text = f"{base}{rest}"[: _IRI_LENGTH + 1]
-        raise Refused("context-iri")
+        raise Refused("context:iri")
 
     def _base(self, prefix: str) -> str | None:
         if prefix in self._as2:
@@ -249,7 +249,7 @@ class _Names:
             value = self._given[prefix]
             base = value.get("@id") if isinstance(value, dict) else value
             if not isinstance(base, str):
-                raise Refused("context-iri")
+                raise Refused("context:iri")
             return base
         return next((layer[prefix].iri for layer in reversed(self._layers) if prefix in layer), None)
 
@@ -260,7 +260,7 @@ def _container(container: Any) -> str | None:
     if container is None:
         return None
     if not isinstance(container, str) or container not in _CONTAINERS:
-        raise Refused("context-container")
+        raise Refused("context:container")
     return container
 
 
@@ -279,17 +279,17 @@ def _names(document: Mapping[str, Any]) -> tuple[frozenset[str], bool]:
             return frozenset(used), nested
         nested = nested or any(isinstance(item, dict) and "@context" in item for item in deeper)
         level = deeper
-    raise Refused("depth")
+    raise Refused("json:depth")
 
 
 def _texts(level: list[Any], deeper: list[Any]) -> Iterator[str]:
-    """Keys and texts of one level of a document; what lies below goes to ``deeper``. Raises Refused(``keyword``)."""
+    """Keys and texts of one level of a document; what lies below goes to ``deeper``. Raises Refused."""
     for holder in level:
         if isinstance(holder, dict):
             for key, value in holder.items():
                 yield key
                 if key.startswith("@") and key not in _BODY_KEYWORDS:
-                    raise Refused("keyword")
+                    raise Refused("json:keyword")
                 if isinstance(value, str):
                     yield value
                 elif isinstance(value, (dict, list)) and key != "@context":

@@ -114,18 +114,18 @@ class Expander:
     def quads(self, document: Mapping[str, Any]) -> tuple[str, ...]:
         """Expand a document to N-Quads lines (canonical terms, each line ending in `` .``), in document order.
 
-        Raises Refused for what is not taken: ``context-…``, ``keyword``, ``depth``, ``json``, ``jsonld``,
-        ``blank-nodes``, ``too-many-statements``; 413 ``document-size``; over the limits of the process
-        ``expansion-time`` or ``expansion-memory``; ``expansion-failed``; 503 ``expansion-busy``.
+        Raises Refused for what is not taken: ``context:…``, ``json:keyword``, ``json:depth``, ``json:syntax``,
+        ``jsonld:syntax``, ``jsonld:blank-nodes``, ``jsonld:statements``; 413 ``jsonld:size``; over the limits of the
+        process ``expansion:time``, ``expansion:memory``; ``expansion:failed``; 503 ``expansion:busy``.
         Raises EngineUnavailable if children do not start or are killed by somebody else, twice.
         Design, section 5, steps 11 and 12.
         """
         try:
             body = orjson.dumps(document)
         except orjson.JSONEncodeError as error:  # too deep, a lone surrogate, a number beyond 64 bits
-            raise Refused("json") from error
+            raise Refused("json:syntax") from error
         if len(body) > self._limits.document_bytes:
-            raise Refused("document-size", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise Refused("jsonld:size", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         kind, said = self._answer(body)
         if kind != DONE:
             raise Refused(said.decode("ascii", "replace"))
@@ -153,14 +153,14 @@ class Expander:
                 kept = child
                 return answer
             except TimeoutError:
-                raise Refused("expansion-time") from None
+                raise Refused("expansion:time") from None
             except _Gone as gone:
                 if gone.by in (signal.SIGPROF, signal.SIGXCPU):
-                    raise Refused("expansion-time") from None
+                    raise Refused("expansion:time") from None
                 if gone.by in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS):  # no memory; no stack
-                    raise Refused("expansion-memory") from None
+                    raise Refused("expansion:memory") from None
                 if gone.by == 0:  # it ended itself over this document: another child would do the same
-                    raise Refused("expansion-failed") from None
+                    raise Refused("expansion:failed") from None
             finally:
                 if kept is None:
                     child.end()
@@ -171,7 +171,7 @@ class Expander:
         try:
             child = self._places.get(timeout=_WAIT_SECONDS)
         except queue.Empty:
-            raise Refused("expansion-busy", HTTPStatus.SERVICE_UNAVAILABLE) from None
+            raise Refused("expansion:busy", HTTPStatus.SERVICE_UNAVAILABLE) from None
         if child is not None:
             return child
         try:

@@ -19,6 +19,7 @@ import pyoxigraph as ox
 
 from federation.activitypub.contexts import Bundle, localise
 from federation.activitypub.refusal import Refused
+from federation.activitypub.strictjson import MAX_JSONLD_BYTES
 from federation.engines import sandbox
 from federation.engines.query_worker import DONE, FAILED, FRAME, READY, receive
 from federation.model import iri, literal, text_literal, typed
@@ -30,7 +31,7 @@ _XSD_STRING = "http://www.w3.org/2001/XMLSchema#string"
 class Limits:
     """What one document may use: seconds of processor time, bytes of address space, and the size of what it says."""
 
-    document_bytes: int = 1024 * 1024
+    document_bytes: int = 2 * MAX_JSONLD_BYTES  # written again, a document may be longer than it came
     cpu_seconds: float = 2.0
     address_space: int = 512 * 1024 * 1024
     blank_nodes: int = 64
@@ -41,21 +42,22 @@ class Limits:
 def expand(body: bytes, bundle: Bundle, limits: Limits) -> list[str]:
     """Expand one JSON document to N-Quads lines, terms in canonical form, without a base IRI.
 
-    Raises Refused: ``json``, ``jsonld``, ``blank-nodes``, ``too-many-statements``, and those of contexts.localise.
+    Raises Refused: ``json:syntax``, ``jsonld:syntax``, ``jsonld:blank-nodes``, ``jsonld:statements``, and those of
+    contexts.localise.
     """
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Refused("json") from error
+        raise Refused("json:syntax") from error
     if not isinstance(document, dict):
-        raise Refused("json")
+        raise Refused("json:syntax")
     local = orjson.dumps(localise(document, bundle))
     writer = _Writer(limits)
     try:
         for quad in ox.parse(local, ox.RdfFormat.JSON_LD):
             writer.add(quad)
     except (SyntaxError, ValueError) as error:  # not JSON-LD: a list as @id, two keys for one keyword
-        raise Refused("jsonld") from error
+        raise Refused("jsonld:syntax") from error
     return writer.lines
 
 
@@ -76,7 +78,7 @@ class _Writer:
         line = f"{' '.join(parts)} ."
         self._bytes += len(line)
         if len(self.lines) >= self._limits.statements or self._bytes > self._limits.answer_bytes:
-            raise Refused("too-many-statements")
+            raise Refused("jsonld:statements")
         self.lines.append(line)
 
     def _term(self, term: Any) -> str:
@@ -89,7 +91,7 @@ class _Writer:
             return literal(term.value) if kind == _XSD_STRING else typed(term.value, kind)
         self._blank.add(term.value)
         if len(self._blank) > self._limits.blank_nodes:
-            raise Refused("blank-nodes")
+            raise Refused("jsonld:blank-nodes")
         return f"_:{term.value}"
 
 
@@ -117,7 +119,7 @@ def _answer(body: bytes, bundle: Bundle, limits: Limits) -> tuple[bytes, bytes]:
     except Refused as refusal:
         return FAILED, refusal.rule.encode()
     except (MemoryError, RecursionError):
-        return FAILED, b"expansion-memory"
+        return FAILED, b"expansion:memory"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 

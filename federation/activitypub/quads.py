@@ -57,7 +57,7 @@ def own_statements(lines: Iterable[str], subject: str) -> tuple[Triple, ...]:
     ``lines`` are N-Quads, each ending in `` .``; only those of the default graph count. A blank node becomes a
     fragment of ``subject`` whose name depends on what is said of it, not on labels or on the order of keys (but for
     nodes that nothing else tells apart). A blank node of which nothing is said goes. Sorted, without repeats.
-    Raises Refused(``statement``) for a line that is no N-Quads. Design, section 5, step 13.
+    Raises Refused(``quads:syntax``) for a line that is no N-Quads. Design, section 5, step 13.
     """
     triples = [triple for line in lines if (triple := _triple(line)) is not None and not _is_dropped(triple)]
     kept = _without_silent(_reachable(triples, subject))
@@ -68,7 +68,7 @@ def own_statements(lines: Iterable[str], subject: str) -> tuple[Triple, ...]:
 def _triple(line: str) -> Triple | None:
     match = _QUAD.fullmatch(line)
     if match is None:
-        raise Refused("statement")
+        raise Refused("quads:syntax")
     subject, predicate, value, graph = match.groups()
     return None if graph else (subject, predicate, value)
 

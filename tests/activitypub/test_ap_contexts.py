@@ -216,7 +216,7 @@ def test_terms_in_use_by_other_servers_are_taken(bundle: Bundle) -> None:
 )
 def test_meaning_of_activitystreams_cannot_be_changed(bundle: Bundle, inline: dict[str, Any]) -> None:
     """A context that gives a known term or keyword alias another meaning is refused."""
-    with pytest.raises(Refused, match=r"context-(redefined|alias)"):
+    with pytest.raises(Refused, match=r"context:(redefined|alias)"):
         localise(_note(inline), bundle)
 
 
@@ -233,9 +233,9 @@ def test_repeating_an_activitystreams_term_changes_nothing(bundle: Bundle) -> No
 def test_no_new_name_for_a_keyword(bundle: Bundle, word: str) -> None:
     """A context may not alias a keyword, nor the body use one that says more than a value or an id."""
     for inline in ({"foo": word}, {"foo": {"@id": word}}, {word: "http://x.example/"}):
-        with pytest.raises(Refused, match="context-"):
+        with pytest.raises(Refused, match="context:"):
             localise(_note(inline), bundle)
-    with pytest.raises(Refused, match="keyword"):
+    with pytest.raises(Refused, match="json:keyword"):
         localise(_note(tag=[{"type": "Hashtag", word: []}]), bundle)
 
 
@@ -275,14 +275,14 @@ def test_no_new_name_for_a_keyword(bundle: Bundle, word: str) -> None:
 )
 def test_inline_context_only_adds_plain_terms(bundle: Bundle, inline: dict[str, Any]) -> None:
     """Everything in a context that could fetch, nest, reverse, reset or grow is refused."""
-    with pytest.raises(Refused, match="context-"):
+    with pytest.raises(Refused, match="context:"):
         localise(_note(inline), bundle)
 
 
 @pytest.mark.parametrize("context", [None, 3, True, [None], [[AS2_CONTEXT]], [3], 33 * [AS2_CONTEXT]])
 def test_context_is_a_list_of_urls_and_objects(bundle: Bundle, context: Any) -> None:
     """Null would undo ActivityStreams; nested lists and numbers mean nothing; the number of entries is limited."""
-    with pytest.raises(Refused, match="context-"):
+    with pytest.raises(Refused, match="context:"):
         localise({"@context": context, "name": "n"}, bundle)
 
 
@@ -290,7 +290,7 @@ def test_terms_are_limited_over_the_whole_document(bundle: Bundle) -> None:
     """64 inline terms, wherever they are given."""
     terms = {f"t{n}": f"http://x.example/{n}" for n in range(64)}
     localise(_note(terms), bundle)
-    with pytest.raises(Refused, match="context-terms"):
+    with pytest.raises(Refused, match="context:terms"):
         localise(_note(terms, tag={"@context": {"u": "http://x.example/u"}}), bundle)
 
 
@@ -300,7 +300,7 @@ def test_context_further_down_is_read_there_only(bundle: Bundle) -> None:
     local = localise(_note(foo="2", object=[inner]), bundle)
     assert "foo" not in local["@context"]
     assert local["object"][0] == {"@context": {"foo": "http://x.example/foo"}, "name": "i", "foo": "1"}
-    with pytest.raises(Refused, match="context-redefined"):
+    with pytest.raises(Refused, match="context:redefined"):
         localise(_note(object={"@context": {"name": "http://evil.example/"}}), bundle)
 
 
@@ -319,5 +319,5 @@ def test_depth_of_a_document_is_limited(bundle: Bundle) -> None:
         value: Any = "x"
         for _ in range(900):
             value = shell(value)
-        with pytest.raises(Refused, match="depth"):
+        with pytest.raises(Refused, match="json:depth"):
             localise(_note(object=value), bundle)

@@ -138,5 +138,5 @@ def test_clique_of_blank_nodes_is_named_at_once() -> None:
 )
 def test_what_is_no_statement_is_refused(line: str) -> None:
     """A line that is not N-Quads is not guessed at."""
-    with pytest.raises(Refused, match="statement"):
+    with pytest.raises(Refused, match="quads:syntax"):
         own_statements([line], ID)
