@@ -53,6 +53,7 @@ from federation.pipeline import (
 )
 from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.joining import JoiningDesk
+from federation.pipeline.lost import SOURCE_PAUSED
 from federation.pipeline.merge import Merger
 from federation.pipeline.merge.descriptions import source_iri
 from federation.pipeline.postbox import Posted, deliver, tell
@@ -67,7 +68,7 @@ from federation.writer import Indexer, Writer
 
 _BASE = "base-url"  # fact: the address that all names of the instance begin with
 _POST = 60.0  # seconds from one look for letters to the next
-GONE = "fetch:gone"  # rule: the address of a feed is gone for good
+GONE = frozenset({"fetch:gone", SOURCE_PAUSED})  # rules: nothing is left at the address of a feed
 
 
 def _now() -> datetime:
@@ -206,10 +207,10 @@ class Platform:
         told = report.state in {RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.HELD, RunState.INCOMPLETE}
         if told and (report.counts.new or report.counts.changed or report.counts.withdrawn):  # else it is what it was
             self.assess_quality(source, report.run)
-        self.tell(report, source, any(finding.rule == GONE for finding in report.findings))
+        self.tell(report, source, any(finding.rule in GONE for finding in report.findings))
 
     def tell(self, report: RunReport, source: Source, gone: bool = False) -> None:
-        """Queue the letters that the end of a run deserves. ``gone``: the feed's address is gone for good (410)."""
+        """Queue the letters that the end of a run deserves. ``gone``: it paused its source."""
         tell(report, source.contacts, self._ledger, _now(), gone)
 
     def deliver(self) -> Posted:

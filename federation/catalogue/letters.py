@@ -28,7 +28,7 @@ _SUBJECTS: Mapping[str, Text] = {
     "failing": {"fr": "la moisson échoue depuis deux nuits", "en": "the harvest has failed for two nights"},
     "held": {"fr": "une partie de la moisson attend un accord", "en": "a part of the harvest waits for approval"},
     "rejects": {"fr": "des fiches sont refusées", "en": "some records are refused"},
-    "gone": {"fr": "l'adresse du flux n'existe plus", "en": "the address of the feed is gone"},
+    "gone": {"fr": "le flux n'est plus à son adresse", "en": "the feed is no longer at its address"},
     "recovered": {"fr": "tout est rentré dans l'ordre", "en": "all is well again"},
     "digest": {"fr": "toujours à corriger", "en": "still to be corrected"},
 }
@@ -52,10 +52,10 @@ _OPENINGS: Mapping[str, Text] = {
         "en": "Some records of your feed could not be taken. The others are online.",
     },
     "gone": {
-        "fr": "Le serveur dit que l'adresse de votre flux n'existe plus. La source est mise en pause, vos fiches "
-        "restent en ligne. Donnez-nous la nouvelle adresse.",
-        "en": "The server says that the address of your feed is gone for good. The source is paused, your records stay "
-        "online. Please tell us the new address.",
+        "fr": "Votre flux n'est plus à son adresse. La source est mise en pause, vos fiches restent en ligne. "
+        "Donnez-nous la nouvelle adresse, ou dites-nous quand elle répond de nouveau.",
+        "en": "Your feed is no longer at its address. The source is paused, your records stay online. Please tell us "
+        "the new address, or when it answers again.",
     },
     "recovered": {
         "fr": "Le problème que nous vous avions signalé est résolu : tout est en ligne.",

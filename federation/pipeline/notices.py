@@ -30,7 +30,7 @@ class NoticeKind(Enum):
     FAILING = "failing"  # the second failed night
     HELD = "held"
     REJECTS = "rejects"
-    GONE = "gone"  # the feed's address is gone for good (410), and the source is paused
+    GONE = "gone"  # nothing is left at the feed's address (410, or for weeks no feed), and the source is paused
     RECOVERED = "recovered"
     DIGEST = "digest"  # once a week, while something is open
     FLEET = "fleet"  # for the operator

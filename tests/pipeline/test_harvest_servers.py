@@ -400,6 +400,41 @@ def test_a_name_that_is_gone_or_parked_keeps_all_records(here: Instance, server:
     assert letters[-1] is NoticeKind.FAILING
 
 
+@pytest.mark.fault(11)
+def test_a_feed_that_is_lost_for_weeks_pauses_its_source(here: Instance) -> None:
+    """Six failures pause nothing, nor do seven in a week's time; then the owner is told, and all records stay."""
+    before = here.dump()
+    answer(here, http(PAGE % b"Ce domaine est en vente", "Content-Type: text/html"))
+    for _ in range(7):
+        harmless(here, before, here.night())
+    assert paused(here) == (False, None)
+
+    report = here.night()
+
+    harmless(here, before, report)
+    assert "source-paused" in told(report)
+    assert paused(here) == (True, "carrefour source resume s")
+    assert tell(report, {"jeanne@p.example": "problems"}, here.ledger, here.clock(), gone=True) is NoticeKind.GONE
+
+
+@pytest.mark.fault(11)
+@pytest.mark.parametrize("between", [down(), data(rows(10))], ids=["down", "well"])
+def test_a_row_of_failures_that_was_broken_begins_anew(here: Instance, between: bytes) -> None:
+    """One good answer, or a failure of another kind, and the feed is not lost."""
+    parked = http(PAGE % b"Ce domaine est en vente", "Content-Type: text/html")
+    for given in (*[parked] * 5, between, *[parked] * 5):
+        answer(here, given)
+        here.night()
+    assert paused(here) == (False, None)
+
+
+def paused(here: Instance) -> tuple[bool, str | None]:
+    """Whether the source is paused, and the end of what is noted of it."""
+    source = here.ledger.sources.get("s")
+    assert source is not None
+    return source.state == "paused", source.note and source.note.rpartition(" : ")[2]
+
+
 @pytest.mark.fault(12)
 @pytest.mark.parametrize("case", ["next is itself", "a page again", "without end", "another total each time"])
 def test_a_list_without_an_end_is_not_whole(here: Instance, server: LyingServer, case: str) -> None:
