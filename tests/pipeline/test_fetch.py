@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -560,5 +561,28 @@ def test_a_line_that_expired_refuses_new_connections(server: LyingServer) -> Non
 
     assert connection.recv(1) == b""
     assert line.expired
+    connection.close()
+    line.close()
+
+
+def test_a_line_that_is_renewed_counts_anew_and_one_at_rest_not_at_all(server: LyingServer) -> None:
+    """A kept connection survives the deadline of the request before, and meets that of its own."""
+    line = Line(0.05, True, time.monotonic)
+    connection = line.dial("127.0.0.1", server.port)
+    first = line._watchdog
+
+    line.renew(0.4)
+    first.join(2)
+    assert not line.expired
+    line.rest()
+    line._watchdog.join(2)
+    line.renew(60)
+    assert not line.expired
+    connection.sendall(b"still open")
+    line.renew(0.01)
+    line._watchdog.join(2)
+
+    assert line.expired
+    assert connection.recv(1) == b""
     connection.close()
     line.close()

@@ -76,23 +76,50 @@ class Line:
         self._expired = threading.Event()
         self._handle: socket.socket | None = None
         self._lock = threading.Lock()
-        self._start(seconds)
+        self._resting = False
+        self._arming = 0
+        self._end = self._due = clock() + seconds
+        self._watchdog: threading.Timer
+        self._arm(seconds)
 
-    def _start(self, seconds: float) -> None:
-        self._end = self._clock() + seconds
-        self._watchdog = threading.Timer(seconds, self._cut)
+    def rest(self) -> None:
+        """Let the deadline pass without harm, between two requests on a connection that is kept."""
+        with self._lock:
+            self._resting = True
+
+    def renew(self, seconds: float) -> None:
+        """Count the deadline anew, for the next request on the connection that was kept.
+
+        A watchdog that would wake in time anyway is left asleep: a thread for each request costs more than sending it.
+        """
+        with self._lock:
+            self._resting = False
+            self._expired.clear()
+            self._end = self._clock() + seconds
+            if self._armed and self._due <= self._end:
+                self._renewed = True
+            else:
+                self._watchdog.cancel()
+                self._arm(seconds)
+
+    def _arm(self, seconds: float) -> None:
+        self._armed, self._renewed, self._due = True, False, self._end
+        self._arming += 1
+        self._watchdog = threading.Timer(seconds, self._wake, (self._arming,))
         self._watchdog.daemon = True
         self._watchdog.start()
 
-    def rest(self) -> None:
-        """Stop the watchdog between two requests on a connection that is kept."""
-        self._watchdog.cancel()
-
-    def renew(self, seconds: float) -> None:
-        """Count the deadline anew, for the next request on the connection that was kept."""
-        self._watchdog.cancel()
-        self._expired.clear()
-        self._start(seconds)
+    def _wake(self, arming: int) -> None:
+        with self._lock:
+            if arming != self._arming:  # cancelled a moment too late
+                return
+            if self._renewed and not self._resting:
+                self._arm(max(0.0, self._end - self._clock()))
+                return
+            self._armed = False
+            if self._resting:
+                return
+        self._cut()
 
     @property
     def left(self) -> float:
@@ -128,8 +155,9 @@ class Line:
 
     def close(self) -> None:
         """Stop the watchdog. The connection itself belongs to urllib3."""
-        self._watchdog.cancel()
         with self._lock:
+            self._arming += 1
+            self._watchdog.cancel()
             if self._handle is not None:
                 self._handle.close()
                 self._handle = None
