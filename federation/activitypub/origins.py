@@ -5,6 +5,7 @@ Pure. It must never repair an address: what two parsers might read differently i
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -82,7 +83,14 @@ def without_fragment(url: str) -> str:
 
 
 def _split(url: object) -> tuple[str, str, int, str]:
-    if not isinstance(url, str) or not 0 < len(url) <= MAX_URL or _FORBIDDEN.search(url):
+    if not isinstance(url, str):
+        raise Refused("url:form")
+    return _parsed(url)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(url: str) -> tuple[str, str, int, str]:
+    if not 0 < len(url) <= MAX_URL or _FORBIDDEN.search(url):
         raise Refused("url:form")
     whole = _URL.fullmatch(url)
     if whole is None or (scheme := whole["scheme"].lower()) not in _PORTS:

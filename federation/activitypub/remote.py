@@ -196,7 +196,7 @@ class Remote:
                 if not kept.used or fault.rule != "remote:unreachable":
                     raise
                 kept.close()
-                kept = self._connect(origin, seconds)
+                kept = self._connect(origin, kept.line.left)
                 answer = self._deliver(kept, address, body, sent)
         except BaseException:
             kept.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from federation.activitypub.authority import (
     check_actor,
     check_sender,
     id_of,
+    is_actor,
     key_of_own_document,
     listed_key,
     may_state,
@@ -470,3 +474,54 @@ def test_an_id_is_an_address() -> None:
     assert id_of(page()) == id_of(f"{A}/objects/1") == f"{A}/objects/1"
     with pytest.raises(Refused):
         id_of({"id": "urn:x"})
+
+
+@pytest.mark.needs_shared
+def test_every_object_of_the_corpora_is_judged_or_refused(shared: Path) -> None:
+    """Owner, actor, keys and standing of every object in every document: a value, or a refusal with a rule."""
+    judged = refused = 0
+    for thing in _objects(shared / "activitypub"):
+        for judge in (owner_of, actor_of, check_actor, may_state, id_of, _first_key):
+            try:
+                found = judge(thing)  # type: ignore[operator]
+            except Refused:
+                refused += 1
+                continue
+            judged += 1
+            if judge in (owner_of, actor_of):
+                assert same_origin(found, thing["id"])
+
+    assert judged > 1000
+    assert refused > 1000
+
+
+@pytest.mark.needs_shared
+def test_actors_of_other_servers_are_taken_with_their_keys(shared: Path) -> None:
+    """Actor documents as real servers publish them pass the rules of origin."""
+    known = [thing for thing in _objects(shared / "activitypub" / "fedify-fixtures") if is_actor(thing)]
+    real = [thing for thing in known if "inbox" in thing and isinstance(thing.get("publicKey"), dict)]
+
+    assert real
+    for thing in real:
+        assert check_actor(thing).inbox == thing["inbox"]
+        assert listed_key(thing, thing["publicKey"]["id"], Purpose.HTTP).owner == thing["id"]
+
+
+def _first_key(thing: dict[str, Any]) -> Any:
+    return listed_key(thing, check_actor(thing).key_ids[0], Purpose.HTTP) if thing.get("publicKey") else None
+
+
+def _objects(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every JSON object in every document of a folder."""
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            waiting: list[Any] = [json.loads(path.read_bytes())]
+        except ValueError:
+            continue
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, dict):
+                yield node
+                waiting.extend(node.values())
+            elif isinstance(node, list):
+                waiting.extend(node)
