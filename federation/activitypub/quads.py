@@ -14,8 +14,12 @@ from typing import Final
 from federation.activitypub.refusal import Refused
 from federation.model import Term, Triple
 
-_TERM = r'<[^<>\s]*>|_:[^\s]+|"[^"\\]*(?:\\.[^"\\]*)*"(?:@[A-Za-z0-9-]+|\^\^<[^<>\s]*>)?'
-_QUAD = re.compile(rf"(<[^<>\s]*>|_:\S+) (<[^<>\s]*>|_:\S+) ({_TERM})( <[^<>\s]*>| _:\S+)? \.", re.DOTALL)
+_IRI = r"<[^<>\x00-\x20]*>"
+_BLANK = r"_:[^\x00-\x20]+"
+_LITERAL = rf'"[^"\\]*(?:\\.[^"\\]*)*"(?:@[A-Za-z0-9-]+|\^\^{_IRI})?'
+_QUAD = re.compile(
+    rf"({_IRI}|{_BLANK}) ({_IRI}|{_BLANK}) ({_IRI}|{_BLANK}|{_LITERAL})( {_IRI}| {_BLANK})? \.", re.DOTALL
+)
 
 _RDF_TYPE: Final = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 _AS2 = "https://www.w3.org/ns/activitystreams#"

@@ -123,6 +123,12 @@ def test_id_with_a_fragment_speaks_for_itself_only() -> None:
     assert [s.startswith(f"<{subject}") for s, _, _ in own_statements(lines, subject)] == [True, True]
 
 
+def test_spaces_of_unicode_are_letters_of_an_iri() -> None:
+    """RFC 3987 allows them in an IRI, and N-Quads splits at ASCII spaces only."""
+    lines = [f'{ME} {NAME} "a\u2028b" .', f"{ME} {TAG} <https://b.example/\u00a0\u3000> ."]
+    assert len(own_statements(lines, ID)) == 2
+
+
 @pytest.mark.abuse(32)
 def test_clique_of_blank_nodes_is_named_at_once() -> None:
     """Nodes that nothing tells apart are numbered as they come: there is no search among their permutations."""
