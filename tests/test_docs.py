@@ -128,12 +128,19 @@ def test_the_page_on_http_names_every_route_and_no_other(app: Flask) -> None:
     assert documented_routes() == real
 
 
+ASKS_FOR_MORE = {
+    "/.well-known/webfinger",  # answers 400 without a question (RFC 7033, section 4.2)
+    "/actor",  # needs keys, which an instance that is only read does not make
+}
+
+
 def test_addresses_without_holes_answer_on_an_empty_instance(app: Flask) -> None:
     """Whatever needs no record and no account answers 200 before the first harvest, in both languages."""
     client: FlaskClient = app.test_client()
     addresses = sorted(
         address
         for address, methods in documented_routes()
+        if address not in ASKS_FOR_MORE
         if "{" not in address and "GET" in methods and (address == "/admin/login" or not address.startswith("/admin"))
     )
 
