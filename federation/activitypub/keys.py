@@ -34,6 +34,16 @@ _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _DIGITS: Final = {letter: value for value, letter in enumerate(_BASE58)}
 _ED25519_CODE: Final = bytes.fromhex("ed01")
 _RSA_CODE: Final = bytes.fromhex("8524")
+_FIELD: Final = 2**255 - 19
+_ORDER_EIGHT: Final = tuple(
+    int.from_bytes(bytes.fromhex(text), "little")
+    for text in (
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+)
+_SMALL_ORDER: Final = frozenset({0, 1, _FIELD - 1, *_ORDER_EIGHT})
+"""The y of the points whose order divides the cofactor (RFC 8032 section 5.1): they verify what nobody signed."""
 _SEAL_VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 
@@ -110,7 +120,7 @@ def encode_multikey(key: PublicKey) -> str:
 def decode_multikey(text: str) -> PublicKey:
     """Read a ``publicKeyMultibase`` (FEP-521a): Ed25519, or RSA of 2048 bits or more.
 
-    Raises Unauthorised ``key-form``, ``key-type`` (another codec) or ``key-size``.
+    Raises Unauthorised ``key-form``, ``key-type`` (another codec) or ``key-size`` (too weak or too costly).
     """
     try:
         data = base58_decode(text[1:])
@@ -128,9 +138,15 @@ def decode_multikey(text: str) -> PublicKey:
 
 def _ed25519(key: bytes) -> Ed25519PublicKey:
     try:
-        return Ed25519PublicKey.from_public_bytes(key)
+        read = Ed25519PublicKey.from_public_bytes(key)
     except ValueError as error:
         raise Unauthorised("key-form") from error
+    y = int.from_bytes(key, "little") & (2**255 - 1)
+    if y >= _FIELD:
+        raise Unauthorised("key-form")
+    if y in _SMALL_ORDER:
+        raise Unauthorised("key-size")
+    return read
 
 
 def _rsa_der(data: bytes) -> rsa.RSAPublicKey:

@@ -7,7 +7,7 @@ import os
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,6 +175,45 @@ def test_malformed_multikeys_are_refused(rsa_key: rsa.RSAPrivateKey) -> None:
         with pytest.raises(Unauthorised) as refused:
             keys.decode_multikey(text)
         assert refused.value.rule == rule, text
+
+
+@pytest.mark.abuse(10)
+def test_an_ed25519_key_of_small_order_is_refused() -> None:
+    """Under such a key anybody can make a signature that verifies; none of its writings is taken."""
+    field = 2**255 - 19
+    eighth = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+    fourth = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
+    points = [
+        0,
+        1,
+        field - 1,
+        field,
+        field + 1,
+        *(int.from_bytes(bytes.fromhex(text), "little") for text in (eighth, fourth)),
+    ]
+    identity = bytes([1]) + bytes(31)
+
+    Ed25519PublicKey.from_public_bytes(identity).verify(identity + bytes(32), b"what nobody signed")
+    for y in points:
+        for sign in (0, 1 << 255):
+            text = "z" + keys.base58_encode(bytes.fromhex("ed01") + (y | sign).to_bytes(32, "little"))
+            with pytest.raises(Unauthorised, match=r"key-(size|form)"):
+                keys.decode_multikey(text)
+
+
+@pytest.mark.abuse(10)
+@pytest.mark.parametrize(("exponent", "accepted"), [(1, False), (2, False), (3, True), (4, False)])
+def test_an_rsa_key_that_signs_everything_is_refused(exponent: int, accepted: bool) -> None:
+    """With exponent 1 a message is its own signature; even exponents are no keys; 3 is one."""
+    content = b"\x02\x82\x01\x01" + ((1 << 2047) + 1).to_bytes(257, "big") + bytes([2, 1, exponent])
+    der = b"\x30\x82" + len(content).to_bytes(2, "big") + content
+    try:
+        keys.decode_multikey("z" + keys.base58_encode(bytes.fromhex("8524") + der))
+        read = True
+    except Unauthorised:
+        read = False
+
+    assert read is accepted
 
 
 def test_a_sealed_key_opens_with_its_secret_and_its_id(rsa_key: rsa.RSAPrivateKey) -> None:

@@ -84,7 +84,7 @@ class SigningKey:
 def fields_of(message: Message) -> Fields:
     """The header values of a message by lower-case name; raises Unauthorised for what is repeated, folded or malformed.
 
-    Fields that the border has joined count as repeated; joined signatures are for the parser of their dialect to refuse.
+    Fields that the border has joined count as repeated; joined signatures are for the parser of their dialect.
     """
     if _METHOD.fullmatch(message.method) is None or _TARGET.fullmatch(message.target) is None:
         raise Unauthorised("request-line")
