@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from federation.ledger.ap_lanes import Delivery, DeliveryState, choose, collapse, heads, shut
+from federation.ledger.ap_lanes import IS_WAITING, Delivery, DeliveryState, choose, collapse, heads, shut
 from federation.ledger.ap_schema import ap_delivery, ap_job, ap_lane
 from federation.ledger.database import Database
 from federation.ledger.records import in_parts
@@ -223,12 +223,12 @@ class Deliveries:
         values = {"state": _DROPPED, "reason": reason, "settled": to_text(now), "next_try": None}
         with self._database.write(tx) as tx:
             return tx.execute(
-                update(ap_delivery).where(*where, ap_delivery.c.state == _WAITING).values(values)
+                update(ap_delivery).where(*where, ap_delivery.c.state == IS_WAITING).values(values)
             ).rowcount
 
     def prune(self, before: datetime, limit: int = 5_000) -> int:
         """Delete deliveries that came to an end before then, at most ``limit``; return how many."""
-        old = select(ap_delivery.c.id).where(ap_delivery.c.state != _WAITING, ap_delivery.c.settled < to_text(before))
+        old = select(ap_delivery.c.id).where(ap_delivery.c.state != IS_WAITING, ap_delivery.c.settled < to_text(before))
         with self._database.write() as tx:
             return tx.execute(delete(ap_delivery).where(ap_delivery.c.id.in_(old.limit(limit)))).rowcount
 
@@ -247,7 +247,7 @@ class Deliveries:
         many = func.count().label("many")
         query = (
             select(ap_lane.c.host, many)
-            .join(ap_delivery, and_(ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.state == _WAITING))
+            .join(ap_delivery, and_(ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.state == IS_WAITING))
             .group_by(ap_lane.c.host)
             .order_by(many.desc(), ap_lane.c.host)
             .limit(limit)
@@ -277,7 +277,7 @@ class Deliveries:
 
 
 def _waits() -> ColumnElement[bool]:
-    return exists().where(ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.state == _WAITING)
+    return exists().where(ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.state == IS_WAITING)
 
 
 def _freed(ready: Any) -> dict[str, Any]:
@@ -289,7 +289,7 @@ def _freed(ready: Any) -> dict[str, Any]:
 _FREE = update(ap_lane).where(ap_lane.c.id == bindparam("b_lane")).values(_freed(bindparam("b_at")))
 _SETTLE = (
     update(ap_delivery)
-    .where(ap_delivery.c.id == bindparam("b_id"), ap_delivery.c.state == _WAITING)
+    .where(ap_delivery.c.id == bindparam("b_id"), ap_delivery.c.state == IS_WAITING)
     .values(
         state=bindparam("b_state"),
         tries=ap_delivery.c.tries + bindparam("b_tried"),

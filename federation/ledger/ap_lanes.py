@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, literal_column, or_, select, true, update
 
 from federation.ledger.ap_schema import ap_block, ap_delivery, ap_host, ap_lane
 from federation.ledger.records import in_parts
@@ -38,7 +38,9 @@ class Delivery(NamedTuple):
     made: str
 
 
-_WAITING, _DROPPED = DeliveryState.WAITING.value, DeliveryState.DROPPED.value
+# said outright, for a database uses an index of only the waiting ones only if it reads that in the statement
+IS_WAITING: ColumnElement[str] = literal_column("'waiting'")
+_DROPPED = DeliveryState.DROPPED.value
 _CLAIMED = [ap_delivery.c[name] for name in Delivery._fields]
 
 
@@ -57,7 +59,7 @@ def collapse(where: ColumnElement[bool], at: str, tx: Connection) -> None:
     """Drop of ``where`` what waits and is not in flight, if only more Updates of its object to its inbox follow."""
     later = ap_delivery.alias("later")
     same = (
-        later.c.state == _WAITING,
+        later.c.state == IS_WAITING,
         later.c.object == ap_delivery.c.object,
         later.c.lane == ap_delivery.c.lane,
         later.c.inbox == ap_delivery.c.inbox,
@@ -66,7 +68,7 @@ def collapse(where: ColumnElement[bool], at: str, tx: Connection) -> None:
     claimed = select(func.coalesce(ap_lane.c.claimed_to, 0)).where(ap_lane.c.id == ap_delivery.c.lane)
     needless = and_(
         where,
-        ap_delivery.c.state == _WAITING,
+        ap_delivery.c.state == IS_WAITING,
         ap_delivery.c.collapses == true(),
         ap_delivery.c.id > claimed.scalar_subquery(),
         exists().where(*same, later.c.collapses == true()),
@@ -110,7 +112,7 @@ def heads(lanes: list[int], per_lane: int, tx: Connection) -> dict[int, list[Del
     other = ap_delivery.alias("other")
     first = (
         select(other.c.id)
-        .where(other.c.lane == ap_lane.c.id, other.c.state == _WAITING)
+        .where(other.c.lane == ap_lane.c.id, other.c.state == IS_WAITING)
         .order_by(other.c.id)
         .limit(per_lane)
         .correlate(ap_lane)
