@@ -586,3 +586,19 @@ def test_a_line_that_is_renewed_counts_anew_and_one_at_rest_not_at_all(server: L
     assert connection.recv(1) == b""
     connection.close()
     line.close()
+
+
+@pytest.mark.abuse(42)
+def test_a_name_server_that_never_answers_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolving counts as the rest does."""
+    answered = threading.Event()
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        answered.wait(10)
+        return []
+
+    monkeypatch.setattr("federation.pipeline.fetch.transport.socket.getaddrinfo", resolve)
+
+    with failure(Fault.TIMEOUT):
+        fetch(FetchRequest("http://slow-names.example/feed", max_seconds=0.1))
+    answered.set()

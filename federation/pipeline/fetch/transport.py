@@ -133,7 +133,7 @@ class Line:
 
     def dial(self, host: str, port: int) -> socket.socket:
         """Connect to the first address of a host that answers and is allowed. Raises OSError, PrivateAddress."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = self._resolve(host, port)
         allowed = [entry for entry in found if self._allow_private or is_public(_address(entry[4]))]
         if not allowed:
             raise PrivateAddress(", ".join(sorted({str(entry[4][0]) for entry in found})))
@@ -152,6 +152,28 @@ class Line:
             self._watch(connection)
             return connection
         raise failure
+
+    def _resolve(self, host: str, port: int) -> list[Any]:
+        """Ask for the addresses of a name. The system's resolver knows no deadline: at ours its thread is left behind.
+
+        Raises OSError, UnicodeError.
+        """
+        told: list[Any] = []
+
+        def ask() -> None:
+            try:
+                told.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                told.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(self.left)
+        if not told:
+            raise TimeoutError("name resolution")
+        if isinstance(told[0], Exception):
+            raise told[0]
+        return list(told[0])
 
     def close(self) -> None:
         """Stop the watchdog. The connection itself belongs to urllib3."""
