@@ -122,12 +122,12 @@ def localise(document: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
     result needs no other document, and reads the same as the whole contexts do, at a tenth of the cost.
     Raises Refused: ``context:…`` for a context that does more than add terms, ``json:keyword``, ``json:depth``.
     """
-    used, nested = _names(document)
+    used, plain = _names(document)
     reader = _Reader(bundle, used)
     context, layers = reader.local(document.get("@context", []), (bundle.as2,))
     body = {key: value for key, value in document.items() if key != "@context"}
-    if nested:
-        body = {key: reader.rewritten(value, layers) for key, value in body.items()}
+    if not plain:
+        body = reader.rewritten(body, layers)
     return {"@context": {**_ALIASES, **reader.definitions(bundle.as2), **context}, **body}
 
 
@@ -175,7 +175,10 @@ class _Reader:
         return {name: table[name].definition() for name in self._used if name in table}
 
     def rewritten(self, value: Any, layers: Sequence[Terms]) -> Any:
-        """Copy a part of the body in which further contexts stand. Not deeper than :func:`_names` has allowed."""
+        """Copy the body with the contexts in it read, without null members. Not deeper than :func:`_names` allows.
+
+        A null member says nothing in JSON-LD, but for ``id``, where ActivityPub means an object without one.
+        """
         if isinstance(value, list):
             return [self.rewritten(item, layers) for item in value]
         if not isinstance(value, dict):
@@ -183,7 +186,8 @@ class _Reader:
         context: dict[str, Any] = {}
         if "@context" in value:
             context, layers = self.local(value["@context"], layers)
-        body = {key: self.rewritten(item, layers) for key, item in value.items() if key != "@context"}
+        said = ((key, item) for key, item in value.items() if key != "@context" and item is not None)
+        body = {key: self.rewritten(item, layers) for key, item in said}
         return {"@context": context, **body} if context else body
 
     def _inline(self, context: Mapping[str, Any], layers: Sequence[Terms]) -> Terms:
@@ -265,9 +269,12 @@ def _container(container: Any) -> str | None:
 
 
 def _names(document: Mapping[str, Any]) -> tuple[frozenset[str], bool]:
-    """Every name that a term could stand behind: keys, whole values, prefixes of both. Also: contexts further down?"""
+    """Every name that a term could stand behind: keys, whole values, prefixes of both. Also: does it stand as it is?
+
+    It does not with contexts or null members in its body: then it has to be rewritten.
+    """
     used: set[str] = set()
-    nested = False
+    plain = None not in document.values()
     level: list[Any] = [document]
     for _ in range(_DEPTH):
         deeper: list[Any] = []
@@ -276,10 +283,14 @@ def _names(document: Mapping[str, Any]) -> tuple[frozenset[str], bool]:
             if ":" in text:
                 used.add(text.partition(":")[0])
         if not deeper:
-            return frozenset(used), nested
-        nested = nested or any(isinstance(item, dict) and "@context" in item for item in deeper)
+            return frozenset(used), plain
+        plain = plain and not any(isinstance(item, dict) and _is_to_rewrite(item) for item in deeper)
         level = deeper
     raise Refused("json:depth")
+
+
+def _is_to_rewrite(node: Mapping[str, Any]) -> bool:
+    return "@context" in node or None in node.values()
 
 
 def _texts(level: list[Any], deeper: list[Any]) -> Iterator[str]:

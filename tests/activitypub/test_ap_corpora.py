@@ -71,7 +71,7 @@ def _is_own(term: str, subject: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "least"), [("good", 212, 205), ("bad", 19, 5), ("variants", 322, 310), ("fixtures", 36, 15)]
+    ("name", "number", "least"), [("good", 212, 212), ("bad", 19, 13), ("variants", 322, 320), ("fixtures", 36, 30)]
 )
 def test_every_document_is_read_or_refused(
     shared: Path, expander: Expander, name: str, number: int, least: int
@@ -102,7 +102,16 @@ def _as_we_read_it(document: dict[str, Any], bundle: Bundle) -> dict[str, Any]:
             entries.append({key: value for key, value in entry.items() if key not in ("@language", "@version")})
         elif bundle.terms(entry) is not None:
             entries.append(entry)
-    return {**document, "@context": entries}
+    return {**_without_nulls(document), "@context": entries}
+
+
+def _without_nulls(value: Any) -> Any:
+    """The oracle refuses a null id, which ActivityPub allows."""
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nulls(item) for key, item in value.items() if item is not None}
 
 
 def _oracle(document: dict[str, Any], contexts: dict[str, Any]) -> list[str]:

@@ -77,6 +77,13 @@ def test_relative_addresses_say_nothing(expander: Expander) -> None:
     assert len(expander.quads(GOOD | {"url": "../x", "tag": {"id": "y", "name": "z"}})) == 2
 
 
+def test_null_says_nothing(expander: Expander) -> None:
+    """ActivityPub writes null for an object without id, JSON-LD for a value that is not there."""
+    document = GOOD | {"summary": None, "tag": {"id": None, "type": None, "name": "t", "nameMap": {"fr": None}}}
+    assert len(own_statements(expander.quads(document), ID)) == 4
+    assert own_statements(expander.quads(GOOD | {"id": None}), ID) == ()
+
+
 @pytest.mark.parametrize(
     ("more", "rule"),
     [
