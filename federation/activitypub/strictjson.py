@@ -18,6 +18,8 @@ MAX_JSONLD_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_CONTAINERS = 20_000
 """Objects and arrays in one document."""
+MAX_QUOTES = 131_072
+"""Quotation marks of any kind: more would make the scan of junk cost what a signature costs many times over."""
 MAX_STRING = 128 * 1024
 """Characters of one text; fields have narrower limits of their own."""
 MAX_KEY = 2048
@@ -66,6 +68,8 @@ def parse(body: bytes, limit: int = MAX_BYTES) -> Any:
         raise Refused("json:size", 413)
     if body.startswith(_BOMS):
         raise Refused("json:bom")
+    if body.count(b'"') > MAX_QUOTES:
+        raise Refused("json:size")
     bare = _STRING.sub(b"", body)
     _check_structure(bare)
     try:

@@ -19,6 +19,7 @@ from federation.activitypub.strictjson import (
     MAX_JSONLD_BYTES,
     MAX_KEY,
     MAX_NUMBER,
+    MAX_QUOTES,
     MAX_STRING,
     depth_of,
     parse,
@@ -186,6 +187,8 @@ def test_what_is_not_strict_json_is_refused(body: bytes, rule: str) -> None:
         ({"x" * (MAX_KEY + 1): 1}, "json:key"),
         (["x" * (MAX_STRING + 1)], "json:string"),
         ([[]] * MAX_CONTAINERS, "json:size"),
+        (['"' * MAX_QUOTES], "json:size"),
+        ([""] * MAX_QUOTES, "json:size"),
     ],
 )
 def test_texts_keys_and_trees_are_bounded(tree: Any, rule: str) -> None:
