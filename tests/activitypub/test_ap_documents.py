@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
@@ -21,7 +24,7 @@ from federation.activitypub.names import COMMONS, INSTANCE, Names, outbox_page
 from federation.activitypub.objects import Facts, project_object, record_data, record_digest, served, tombstone
 from federation.activitypub.proofs import parse, verify
 from federation.catalogue.words import Words
-from federation.model import Reason, Triple, from_lines
+from federation.model import Reason, Triple, from_lines, text_literal
 
 NAMES = Names(BASE)
 KEYS = PublicKeys("-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----\n", "z6Mkr")
@@ -119,6 +122,28 @@ def test_texts_keep_no_mark_that_turns_direction(full: Document) -> None:
     assert "\u202e" not in json.dumps(full, ensure_ascii=False)
 
 
+@pytest.mark.abuse(37)
+@pytest.mark.needs_shared
+def test_markup_of_others_leaves_as_text(shared: Path, words: Words) -> None:
+    """Of every tag in the corpus nothing but our own two are tags in content and summary."""
+    corpus = json.loads((shared / "activitypub" / "funfedi-inputs" / "html_bad.json").read_text("utf-8"))
+    texts = [example["content"] for example in corpus["examples"]]
+    texts += [
+        '<a href="javascript:alert(1)">x</a>',
+        "<img src=x onerror=alert(1)>",
+        "<p onclick=x>y",
+        "</p><svg/onload=x>",
+    ]
+
+    for text in texts:
+        triple = (f"<{RECORD}#project>", "<http://schema.org/description>", text_literal(text, "fr"))
+        made = project_object(NAMES, RECORD, [triple], FACTS, words)
+        for html in (made["content"], made["summary"]):
+            assert set(re.findall(r"<[^>]*", html)) <= {"<p", "</p"}, text
+        assert unescape(made["summary"]) == text
+
+
+@pytest.mark.abuse(37)
 def test_scripts_of_a_partner_do_not_leave(platform: Sample, words: Words) -> None:
     """Every HTML member is text by the time it leaves; an address that runs code is no address."""
     record = f"{BASE}/records/malin/x"
@@ -418,6 +443,7 @@ def test_a_resource_names_an_actor(resource: str, username: str) -> None:
     assert asked.username == username
 
 
+@pytest.mark.abuse(46)
 @pytest.mark.parametrize(
     "resource",
     [

@@ -128,6 +128,7 @@ def test_a_document_has_the_media_types_of_activitystreams(
     assert client.get(path, headers={"Accept": accept, "If-None-Match": tag}).status_code == 304
 
 
+@pytest.mark.abuse(47)
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_a_document_does_not_follow_the_host_header(client: FlaskClient, path: str) -> None:
     """Every address is built on the configured origin."""
@@ -378,6 +379,7 @@ def test_an_actor_without_keys_is_not_shown(commons: Sample) -> None:
         made.keys.without.clear()
 
 
+@pytest.mark.abuse(46)
 @pytest.mark.parametrize("path", ACTORS)
 def test_webfinger_and_actor_name_each_other(client: FlaskClient, path: str) -> None:
     """The loop that Mastodon walks: id, account, self link, id."""
