@@ -27,6 +27,7 @@ _DEPTH = 64  # strictjson lets 32 through; this one keeps our own recursion safe
 _ENTRIES = 32  # contexts named or given in one document, wherever they stand
 _ALIASES = {"id": "@id", "type": "@type"}
 _CONTAINERS = frozenset({"@list", "@set", "@language"})
+_DELIMITERS = (":", "/", "?", "#", "[", "]", "@")  # what a prefix ends in (JSON-LD 1.1 API, section 4.2.2)
 _BODY_KEYWORDS = frozenset({"@context", "@id", "@type", "@value", "@language"})  # step 3 of section 5
 
 
@@ -37,12 +38,15 @@ class Term:
     iri: str
     type: str | None = None
     container: str | None = None
+    prefix: bool = False  # whether compact IRIs may be built on it
 
-    def definition(self) -> str | dict[str, str]:
+    def definition(self) -> str | dict[str, Any]:
         """Write it as a JSON-LD term definition."""
-        if self.type is None and self.container is None:
+        delimited = self.iri.endswith(_DELIMITERS)
+        if self.prefix or (self.type is None and self.container is None and not delimited):
             return self.iri
-        parts = {"@id": self.iri, "@type": self.type, "@container": self.container}
+        parts: dict[str, Any] = {"@id": self.iri, "@type": self.type, "@container": self.container}
+        parts |= {"@prefix": False} if delimited else {}  # some processors would take it for one
         return {key: value for key, value in parts.items() if value is not None}
 
 
@@ -109,9 +113,9 @@ def _flat(context: Mapping[str, Any], known: Terms) -> dict[str, Term]:
     for name, value in plain.items():
         more = value if isinstance(value, dict) else {}
         container, kind = more.get("@container"), more.get("@type")
-        table[name] = Term(
-            full(names[name]), full(kind) if kind else None, container if container != "@graph" else None
-        )
+        iri = full(names[name])
+        container = container if container != "@graph" else None
+        table[name] = Term(iri, full(kind) if kind else None, container, _is_prefix(value, iri))
     return table
 
 
@@ -225,7 +229,8 @@ class _Names:
             return None
         if (":" in name or "/" in name) and self._full(name) != iri:
             raise Refused("context:redefined")
-        return Term(iri, self._type(parts.get("@type")), _container(parts.get("@container")))
+        kind, container = self._type(parts.get("@type")), _container(parts.get("@container"))
+        return Term(iri, kind, container, _is_prefix(value, iri))
 
     def _type(self, kind: Any) -> str | None:
         return kind if kind is None or kind in ("@id", "@vocab") else self._full(kind)
@@ -247,15 +252,17 @@ class _Names:
         raise Refused("context:iri")
 
     def _base(self, prefix: str) -> str | None:
-        if prefix in self._as2:
-            return self._as2[prefix].iri
-        if prefix in self._given:
-            value = self._given[prefix]
-            base = value.get("@id") if isinstance(value, dict) else value
-            if not isinstance(base, str):
-                raise Refused("context:iri")
-            return base
-        return next((layer[prefix].iri for layer in reversed(self._layers) if prefix in layer), None)
+        if prefix in self._given and prefix not in self._as2:
+            base = self._given[prefix]
+            return base if _is_prefix(base, base) else None
+        tables = (self._as2, *reversed(self._layers))
+        found = next((table[prefix] for table in tables if prefix in table), None)
+        return found.iri if found is not None and found.prefix else None
+
+
+def _is_prefix(definition: Any, iri: str) -> bool:
+    """Only a term that is written as a plain IRI, up to a delimiter, can begin others."""
+    return isinstance(definition, str) and iri.endswith(_DELIMITERS)
 
 
 def _container(container: Any) -> str | None:
