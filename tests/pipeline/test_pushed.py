@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from pushing import HOST, Pushing
 from years import Instance
 
-from federation.errors import ConfigError
+from federation.errors import ConfigError, EngineUnavailable
 from federation.ledger.runs import Order
 from federation.model import Part, Rule, RunKind, RunState
-from federation.pipeline.pushed import delivery_of
+from federation.pipeline.fetch import Delivery, Fetched
+from federation.pipeline.pushed import PushedActivity, delivery_of
 from federation.pipeline.timely import RECEIVED, UPDATED
 from federation.vocabulary import Vocabulary
 
@@ -25,6 +28,13 @@ def desk(tmp_path: Path, vocabulary: Vocabulary) -> Iterator[Pushing]:
     yield Pushing(here)
     here.check()
     here.close()
+
+
+def visit(*activities: PushedActivity) -> Delivery:
+    """What a visit of the partner's outbox would bring."""
+    items = [{**activity.document, "object": activity.object} for activity in activities]
+    body = orjson.dumps({"type": "OrderedCollection", "orderedItems": items})
+    return Delivery((Fetched(body, hashlib.sha256(body).hexdigest(), f"{HOST}/outbox", 200, "application/json"),))
 
 
 def text_of(desk: Pushing) -> str:
@@ -240,6 +250,41 @@ def test_a_feed_cannot_say_how_it_came(desk: Pushing) -> None:
     (state,) = desk.here.states().values()
 
     assert desk.here.ledger.records.restricted(state.record)[RECEIVED]["method"] == "http-signature"
+
+
+def test_a_source_may_be_both_pulled_and_pushed(desk: Pushing) -> None:
+    """The later word wins, whichever way it comes; a visit that lists what is older is left out where it is."""
+    old, new = desk.made("1", desk.at(-60), "Ancien"), desk.made("1", desk.at(-30), "Nouveau", "Update")
+    latest = desk.made("1", desk.at(-5), "Dernier", "Update")
+    desk.push(new)
+    desk.writer.harvest(desk.source, lambda *_: None, visit(old, desk.made("2", desk.at(-60))))
+    assert "Nouveau" in text_of(desk)
+    assert len(desk.online()) == 2
+    desk.writer.harvest(desk.source, lambda *_: None, visit(latest))
+    desk.push(new)
+
+    assert "Dernier" in text_of(desk)
+
+
+def test_a_push_that_a_crash_cut_short_is_taken_once(desk: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal finishes what was in the store; the same push again finds it there."""
+
+    def full(*_: object) -> None:
+        raise EngineUnavailable("No space left on device.")
+
+    activities = [desk.made(str(n), desk.at(-5)) for n in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.here.ledger.changes, "append", full)
+        with pytest.raises(EngineUnavailable):
+            desk.push(*activities)
+    desk.here.close()
+    desk.here.open()
+    desk.open()
+    told = desk.here.told()
+    desk.here.check()
+
+    assert desk.push(*activities).counts.unchanged == 3
+    assert desk.here.told() == told == 3
 
 
 def test_people_are_told_of_pushes_now_and_then(desk: Pushing) -> None:
