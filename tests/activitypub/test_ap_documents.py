@@ -19,10 +19,12 @@ from federation.activitypub import activities, actors, collections, nodeinfo, ob
 from federation.activitypub.activities import FollowRef, Saying
 from federation.activitypub.actors import AS2, Document, Profile, PublicKeys
 from federation.activitypub.audience import PUBLIC, any_public, is_public
-from federation.activitypub.contexts import CARREFOUR_CONTEXT, bundled
+from federation.activitypub.authority import Known, Purpose, check_actor, listed_key, may_state
+from federation.activitypub.contexts import CARREFOUR_CONTEXT, Bundle, bundled, localise
 from federation.activitypub.names import COMMONS, INSTANCE, Names, outbox_page
 from federation.activitypub.objects import Facts, project_object, record_data, record_digest, served, tombstone
 from federation.activitypub.proofs import parse, verify
+from federation.activitypub.strictjson import parse_activity, parse_document
 from federation.catalogue.words import Words
 from federation.model import Reason, Triple, from_lines, text_literal
 
@@ -305,6 +307,28 @@ def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
         yield tree
     for one in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
         yield from _nodes(one)
+
+
+def test_what_we_say_another_carrefour_takes(platform: Sample, full: Document) -> None:
+    """Strict JSON, known contexts, a document's own statements only, and an author who may say it."""
+    bundle = Bundle(bundled(platform.vocabulary))
+    for name, document in every_document(full):
+        read = parse_document(activities.serialise(document))
+        assert read == document, name
+        assert localise(read, bundle)["id"] == document["id"], name
+        if name in {"Create", "Update", "Delete", "Announce activity", "Announce object", "Update actor"}:
+            assert parse_activity(activities.serialise(document)) == document
+            may_state(document, Known(owner=SAY.actor))
+
+
+def test_an_actor_of_ours_lists_its_keys_as_we_ask_of_others() -> None:
+    """Everything on one origin, each key by its owner."""
+    made = actors.partner_actor(NAMES, "avise", Profile("Avise", "", f"{BASE}/contributeur/avise"), KEYS)
+    checked = check_actor(made)
+
+    assert checked.shared_inbox == f"{BASE}/inbox"
+    assert listed_key(made, f"{AVISE}#main-key", Purpose.HTTP).owner == AVISE
+    assert listed_key(made, f"{AVISE}#ed25519-key", Purpose.PROOF).material == KEYS.ed25519_multibase
 
 
 def test_no_context_of_ours_stands_between_a_reader_and_a_key(full: Document) -> None:
