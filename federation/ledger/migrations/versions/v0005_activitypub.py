@@ -38,6 +38,7 @@ def upgrade() -> None:
     _relations()
     _received()
     _sent()
+    _lanes()
     _deliveries()
 
 
@@ -292,8 +293,8 @@ def _sent() -> None:
     )
 
 
-def _deliveries() -> None:
-    """What goes out, to whom."""
+def _lanes() -> None:
+    """In which order it goes out."""
     op.create_table(
         "ap_lane",
         sa.Column("id", _SERIAL, autoincrement=True, nullable=False),
@@ -322,6 +323,10 @@ def _deliveries() -> None:
         sqlite_where=sa.text("ready IS NOT NULL"),
         postgresql_where=sa.text("ready IS NOT NULL"),
     )
+
+
+def _deliveries() -> None:
+    """What goes out, to whom."""
     op.create_table(
         "ap_delivery",
         sa.Column("id", _SERIAL, autoincrement=True, nullable=False),
