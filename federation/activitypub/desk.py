@@ -6,7 +6,7 @@ Must never show a relation between two actors, nor anything that the public grap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -185,7 +185,10 @@ class Desk:
         """Where the AS2 view of a project is: its single record's object, else its context (interface design, 1)."""
         catalogue = self._catalogue()
         content = catalogue.thing(f"{self.names.origin}/id/projet/{pid}")
-        records = [] if content is None else catalogue.records_of(content)
+        return self.view_of(pid, [] if content is None else catalogue.records_of(content))
+
+    def view_of(self, pid: str, records: Sequence[str]) -> str:
+        """The same, where the records of the project are known."""
         only = self.object_of(records[0]) if len(records) == 1 else None
         return only or self.names.context(pid)
 

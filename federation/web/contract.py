@@ -250,6 +250,9 @@ class Federation(Protocol):
     def project_document(self, pid: str) -> str:
         """Where the view of a project is: its single record's object, else its context, whether it is or not."""
 
+    def view_of(self, pid: str, records: Sequence[str]) -> str:
+        """The same, where the records of the project are known."""
+
     def webfinger(self, resource: str, relations: Collection[str] = ()) -> Mapping[str, Any] | None:
         """The descriptor of a resource (RFC 7033)."""
 

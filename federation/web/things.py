@@ -98,7 +98,7 @@ def _project_document(path: str, content: Content, form: Format | None) -> Respo
         (licence, "license", None) for licence in sorted({line.licence for line in lines.values() if line.licence})
     ]
     links += [(record, _PROVENANCE, None) for record in records]
-    links.append((site().platform.federation.project_document(iri.rpartition("/")[2]), "alternate", ACTIVITY))
+    links.append((site().platform.federation.view_of(iri.rpartition("/")[2], records), "alternate", ACTIVITY))
 
     def html() -> Response:
         graphs = catalogue().graphs(records)
