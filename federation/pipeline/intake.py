@@ -21,7 +21,9 @@ from federation.pipeline.sources import Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
 
-PUSHED = frozenset({"application/vnd.carrefour.activities+json", "application/vnd.carrefour.records+json"})
+ACTIVITIES = "application/vnd.carrefour.activities+json"
+RECORDS = "application/vnd.carrefour.records+json"
+PUSHED = frozenset({ACTIVITIES, RECORDS})
 """Media types of bodies that were pushed: they tell of some records only."""
 
 MANIFEST = "application/vnd.carrefour.visit+json"

@@ -15,10 +15,8 @@ import orjson
 
 from federation.ledger.times import to_text
 from federation.pipeline.fetch import Delivery, Fetched
+from federation.pipeline.intake import ACTIVITIES, RECORDS
 from federation.pipeline.timely import RECEIVED, when
-
-ACTIVITIES = "application/vnd.carrefour.activities+json"
-RECORDS = "application/vnd.carrefour.records+json"
 
 _AS2 = "https://www.w3.org/ns/activitystreams"
 
