@@ -34,7 +34,8 @@ AHEAD = 12  # chunks in flight per worker: enough to work on while a batch is wr
 class Hashes(Protocol):
     """The hashes of live records, of the row and raw, by the partner's key."""
 
-    def get(self, key: str, /) -> tuple[str, str] | None: ...
+    def get(self, key: str, /) -> tuple[str, str] | None:
+        """Those of one record; None if it is not live, or is to be mapped again."""
 
 
 class Assessor:

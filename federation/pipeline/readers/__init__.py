@@ -27,7 +27,6 @@ Reader = Callable[[bytes, ReadOptions], Reading]
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "activitypub": read_activitypub,
-        "carrefour": read_carrefour,
         "csv": read_csv,
         "feed": read_feed,
         "geojson": read_geojson,
@@ -40,6 +39,9 @@ READERS: Mapping[str, Reader] = MappingProxyType(
 )
 """The readers by the name that ``format`` has in source files. A new format is one function and one line here."""
 
+_WITHOUT_FILE: Mapping[str, Reader] = MappingProxyType({"carrefour": read_carrefour})
+"""Readers of sources that no file declares: the records that another Carrefour gives."""
+
 
 def read(body: bytes, options: ReadOptions) -> Reading:
     """Read a body by ``options.format``. Rows that cannot be read are findings among the rows.
@@ -47,7 +49,7 @@ def read(body: bytes, options: ReadOptions) -> Reading:
     Raises UnreadableFeed (a PartnerError), here or while iterating, if the feed cannot be read as a whole; ConfigError
     if the format or a path is unknown.
     """
-    reader = READERS.get(options.format)
+    reader = READERS.get(options.format) or _WITHOUT_FILE.get(options.format)
     if reader is None:
         known = ", ".join(READERS)
         raise ConfigError(

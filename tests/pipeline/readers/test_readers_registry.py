@@ -12,7 +12,7 @@ from federation.pipeline.readers import READERS, detect
 
 def test_an_unknown_format_names_the_known_ones() -> None:
     """A format without reader is the operator's fault."""
-    with pytest.raises(ConfigError, match="activitypub, carrefour, csv, feed, geojson, html, json, json-ld, oai-pmh, xlsx"):
+    with pytest.raises(ConfigError, match="activitypub, csv, feed, geojson, html, json, json-ld, oai-pmh, xlsx"):
         reading(b"", "yaml")
 
 
