@@ -48,7 +48,7 @@ def read_csv(body: bytes, options: ReadOptions) -> Reading:
     if hint := _EXCEL_HINT.match(text):
         skipped, separator = 1, separator or hint.group(1)
         text = text[hint.end() :]
-    separator = separator or _separator(text, options.header)
+    separator = separator or _separator(text, options.header - skipped)
     # the limit is the process's; readers always set it to their own, the default refuses a cell of 131 kB
     csv.field_size_limit(options.max_record_bytes + 1024)
     table = _Table(text, separator, skipped)
@@ -88,18 +88,18 @@ class _Table:
         self._skipped = skipped
         self.blank: list[int] = []
 
-    def header(self, number: int) -> list[str]:
-        """Give the cells of the ``number``-th record that is not blank. Raises UnreadableFeed if there is none."""
-        for _line, cells in self:
+    def header(self, row: int) -> list[str]:
+        """Give the cells of the first record from line ``row`` on that is not blank. Raises UnreadableFeed if none."""
+        for line, cells in self:
+            if line < row:
+                continue
             if isinstance(cells, csv.Error):
                 raise UnreadableFeed(
                     "header-unreadable",
                     f"La ligne des titres est illisible : {cells}.",
                     f"The header row cannot be read: {cells}.",
                 )
-            number -= 1
-            if number == 0:
-                return list(cells)
+            return list(cells)
         raise UnreadableFeed("no-header", "Le fichier n'a pas de ligne de titres.", "The file has no header row.")
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
@@ -152,18 +152,17 @@ def _rows(
         )
 
 
-def _separator(text: str, number: int) -> str:
+def _separator(text: str, row: int) -> str:
     """Choose the separator that cuts the header into most columns (csv.Sniffer fails on decimal commas)."""
 
     def columns(separator: str) -> int:
         reader = csv.reader(io.StringIO(text[:_HEADER_REACH], newline=""), delimiter=separator)
-        seen = 0
+        line = 1
         try:
             for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    seen += 1
-                    if seen == number:
-                        return len(cells)
+                if line >= row and any(cell.strip() for cell in cells):
+                    return len(cells)
+                line = reader.line_num + 1
         except csv.Error:
             return 0
         return 0

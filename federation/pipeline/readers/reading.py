@@ -48,7 +48,8 @@ class UnreadableFeed(PartnerError):
 class ReadOptions:
     """How to read one feed.
 
-    ``at``: key, dotted path or JMESPath of the rows. ``header``: which row of a table holds the titles, from 1.
+    ``at``: key, dotted path or JMESPath of the rows. ``header``: the row of a table that holds the titles, as findings
+    number rows; where it is empty, the next one that is not.
     ``types``: JSON-LD types to keep (``schema:Project``, an IRI); empty keeps all. ``contexts``: pinned JSON-LD
     contexts by address; nothing else is ever loaded. ``base_url`` resolves relative IRIs. ``length_proved`` False: the
     transfer did not prove that the body is whole, so the syntax must. ``declared_charset`` is the server's claim.

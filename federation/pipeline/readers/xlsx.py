@@ -32,8 +32,9 @@ _PLAIN = CellFormat()
 
 
 def read_xlsx(body: bytes, options: ReadOptions) -> Reading:
-    """Read the sheet named ``options.sheet``, or the first one; the ``options.header``-th filled row holds the titles.
+    """Read the sheet named ``options.sheet``, or the first one.
 
+    The first filled row from ``options.header`` on holds the titles.
     A cell is text, int, float, bool or None; a date is ``2021-03-04`` or ``2021-03-04T10:30:00``.
     Raises UnreadableFeed.
     """
@@ -97,13 +98,10 @@ def _other_sheets(workbook: Workbook) -> list[Finding]:
     ]
 
 
-def _header(
-    filled: Iterator[tuple[int, dict[int, Any]]], number: int, findings: list[Finding]
-) -> dict[int, str] | None:
+def _header(filled: Iterator[tuple[int, dict[int, Any]]], row: int, findings: list[Finding]) -> dict[int, str] | None:
     """The titles by column; None if the sheet has no such row."""
-    for _line, cells in filled:
-        number -= 1
-        if number == 0:
+    for line, cells in filled:
+        if line >= row:
             columns = sorted(cells)
             width = columns[-1] + 1
             names = titles([str(cells.get(column, "")) for column in range(width)], findings)

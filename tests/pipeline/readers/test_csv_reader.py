@@ -189,6 +189,17 @@ def test_the_header_may_stand_lower() -> None:
     assert (rows[0].where, rows[0].row) == ("ligne 4", {"a": "1", "b": "2"})
 
 
+def test_the_header_is_counted_as_lines_are_numbered() -> None:
+    """`header` = 3 is line 3, whether or not line 2 is empty, and whatever its cells."""
+    for above in (b"Liste des projets\n\n", b"Liste des projets;\n;\n", b"Liste\nMise a jour en mai\n"):
+        rows, _, _ = reading(above + b"a;b\n1;2\n3;4\n", "csv", header=3)
+
+        assert [(row.where, row.row) for row in rows] == [
+            ("ligne 4", {"a": "1", "b": "2"}),
+            ("ligne 5", {"a": "3", "b": "4"}),
+        ]
+
+
 def test_rows_come_lazily() -> None:
     """A limit met on the third row still gives the first two."""
     _, _, result = reading(b"a,b\n", "csv")

@@ -122,6 +122,13 @@ def test_titles_follow_the_rules_of_csv() -> None:
     assert rules(result) == ["duplicate-column"]
 
 
+def test_the_header_is_counted_as_rows_are_numbered() -> None:
+    """`header` = 3 is row 3 of the sheet, although row 2 is empty."""
+    rows, _, _ = reading(workbook(["Liste"], [], ["a", "b"], [1, 2], [3, 4]), "xlsx", header=3)
+
+    assert [(row.where, row.row) for row in rows] == [("ligne 4", {"a": 1, "b": 2}), ("ligne 5", {"a": 3, "b": 4})]
+
+
 def test_formulas_are_read_as_their_stored_value_only() -> None:
     """A formula without stored value is empty, never computed."""
     rows, _, _ = reading(workbook(["a", "b"], ["=1+1", 3]), "xlsx")
