@@ -53,7 +53,10 @@ class Lane(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What became of an attempt. ``waiting`` means: again at ``next_try``; ``status``: HTTP, None without an answer."""
+    """What became of an attempt. ``waiting`` means: again at ``next_try``; ``status``: HTTP, None without an answer.
+
+    ``counts``: whether it is one of the tries that a delivery has.
+    """
 
     lane: int
     delivery: int
@@ -61,6 +64,7 @@ class Settled(NamedTuple):
     status: int | None = None
     reason: str | None = None
     next_try: datetime | None = None
+    counts: bool = True
 
 
 class DeliveryRow(NamedTuple):
@@ -96,7 +100,8 @@ class Deliveries:
         """Make one delivery per inbox of the job of ``activity``; ``last``: the job is done.
 
         At most 10,000 targets; may be called in parts, and again: an inbox that has its delivery gets no second one.
-        To hosts that are blocked or dormant the delivery is dropped at once, so that it is accounted for.
+        To hosts that are blocked, dormant or silent with a full queue the delivery is dropped at once, so that it is
+        accounted for.
         Raises LookupError: no such job.
         """
         at = to_text(now)
@@ -125,7 +130,7 @@ class Deliveries:
                 tx.execute(self._insert(ap_delivery).on_conflict_do_nothing(), rows)
             woken = [lane for host, lane in lanes.items() if host not in closed]
             if job.collapses and job.object is not None:
-                collapse(and_(ap_delivery.c.object == job.object, ap_delivery.c.lane.in_(woken)), at, tx)
+                collapse(ap_delivery.c.object == job.object, at, tx)
             tx.execute(update(ap_lane).where(ap_lane.c.id.in_(woken), ap_lane.c.ready.is_(None)).values(ready=at))
             if last:
                 tx.execute(update(ap_job).where(ap_job.c.activity == activity).values(next_try=None, holder=None))
@@ -191,7 +196,9 @@ class Deliveries:
                 tx.execute(_FREE, [{"b_lane": lane, "b_at": ready} for lane, ready in ends.items()])
             again = [one.delivery for one in results if one.state is DeliveryState.WAITING]
             if again:
-                collapse(ap_delivery.c.id.in_(again), at, tx)
+                objects = select(ap_delivery.c.object).where(ap_delivery.c.id.in_(again))
+                lanes = ap_delivery.c.lane.in_({one.lane for one in results})
+                collapse(and_(lanes, ap_delivery.c.object.in_(objects)), at, tx, ap_delivery.c.id.in_(again))
 
     def release(self, holder: str, now: datetime) -> None:
         """Give back every lane that ``holder`` has claimed and not settled: it stops."""
@@ -306,7 +313,7 @@ def _values(one: Settled, at: str) -> dict[str, object]:
     return {
         "b_id": one.delivery,
         "b_state": one.state.value,
-        "b_tried": 0 if one.state is DeliveryState.DROPPED else 1,
+        "b_tried": int(one.counts and one.state is not DeliveryState.DROPPED),
         "b_status": one.status,
         "b_reason": one.reason,
         "b_next": to_text(one.next_try) if one.next_try and waits else None,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from federation.ledger.ap_schema import ap_job
 from federation.ledger.database import Database
@@ -84,6 +84,19 @@ class Jobs:
             tx.execute(
                 update(ap_job).where(ap_job.c.activity == activity, ap_job.c.next_try.is_not(None)).values(values)
             )
+
+    def release(self, holder: str, now: datetime) -> None:
+        """Give back every job that ``holder`` has claimed and not expanded: it was cut short."""
+        values = {"next_try": ap_job.c.made, "holder": None}
+        with self._database.write() as tx:
+            held = (ap_job.c.holder == holder, ap_job.c.next_try > to_text(now))
+            tx.execute(update(ap_job).where(*held).values(values))
+
+    def prune(self, before: datetime, limit: int = 5_000) -> int:
+        """Delete expanded jobs that were made before then, at most ``limit``; return how many."""
+        old = select(ap_job.c.activity).where(ap_job.c.next_try.is_(None), ap_job.c.made < to_text(before))
+        with self._database.write() as tx:
+            return tx.execute(delete(ap_job).where(ap_job.c.activity.in_(old.limit(limit)))).rowcount
 
     def get(self, activity: str, tx: Connection | None = None) -> JobRow | None:
         """The job of an activity."""

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, literal_column, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select, true, update
 
 from federation.ledger.ap_schema import ap_block, ap_delivery, ap_host, ap_lane
 from federation.ledger.records import in_parts
 
 PER_HOST = 4  # lanes of one host in flight
+WAITING_PER_HOST = 1_000  # deliveries, for a host that does not answer: it is not to fill the store
 
 
 class DeliveryState(StrEnum):
@@ -52,30 +53,44 @@ def shut(hosts: Iterable[str], tx: Connection) -> dict[str, str]:
         closed.update((host, "dormant") for host in tx.scalars(dormant))
         blocked = select(ap_block.c.subject).where(ap_block.c.subject.in_(part))
         closed.update((host, "blocked") for host in tx.scalars(blocked))
+        silent = select(ap_host.c.host).where(ap_host.c.host.in_(part), ap_host.c.open_until.is_not(None))
+        full = (
+            select(ap_lane.c.host)
+            .join(ap_delivery, and_(ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.state == IS_WAITING))
+            .where(ap_lane.c.host.in_(silent))
+            .group_by(ap_lane.c.host)
+            .having(func.count() >= WAITING_PER_HOST)
+        )
+        closed.update((host, "full") for host in tx.scalars(full) if host not in closed)
     return closed
 
 
-def collapse(where: ColumnElement[bool], at: str, tx: Connection) -> None:
-    """Drop of ``where`` what waits and is not in flight, if only more Updates of its object to its inbox follow."""
-    later = ap_delivery.alias("later")
-    same = (
-        later.c.state == IS_WAITING,
-        later.c.object == ap_delivery.c.object,
-        later.c.lane == ap_delivery.c.lane,
-        later.c.inbox == ap_delivery.c.inbox,
-        later.c.id > ap_delivery.c.id,
+def collapse(among: ColumnElement[bool], at: str, tx: Connection, only: ColumnElement[bool] | None = None) -> None:
+    """Drop what waits and is not in flight, if only more Updates of its object to its inbox follow.
+
+    ``among`` must hold for all deliveries of an object in a lane, or for none; of them ``only`` may be dropped. What
+    follows each is counted in one pass: a database that has no statistics yet takes a self-join row by row.
+    """
+    follow = func.min(case((ap_delivery.c.collapses, 1), else_=0)).over(
+        partition_by=(ap_delivery.c.object, ap_delivery.c.lane, ap_delivery.c.inbox),
+        order_by=ap_delivery.c.id.desc(),
+        rows=(None, -1),
     )
-    claimed = select(func.coalesce(ap_lane.c.claimed_to, 0)).where(ap_lane.c.id == ap_delivery.c.lane)
-    needless = and_(
-        where,
-        ap_delivery.c.state == IS_WAITING,
-        ap_delivery.c.collapses == true(),
-        ap_delivery.c.id > claimed.scalar_subquery(),
-        exists().where(*same, later.c.collapses == true()),
-        ~exists().where(*same, later.c.collapses == false()),
+    waiting = (
+        select(ap_delivery.c.id, ap_delivery.c.lane, ap_delivery.c.collapses, follow.label("follow"))
+        .where(among, ap_delivery.c.object.is_not(None), ap_delivery.c.state == IS_WAITING)
+        .subquery()
+    )
+    needless = (
+        select(waiting.c.id)
+        .join(ap_lane, ap_lane.c.id == waiting.c.lane)
+        .where(
+            waiting.c.collapses == true(), waiting.c.follow == 1, waiting.c.id > func.coalesce(ap_lane.c.claimed_to, 0)
+        )
     )
     values = {"state": _DROPPED, "reason": "collapsed", "settled": at, "next_try": None}
-    tx.execute(update(ap_delivery).where(needless).values(values))
+    dropped = update(ap_delivery).where(ap_delivery.c.id.in_(needless), ap_delivery.c.state == IS_WAITING)
+    tx.execute((dropped if only is None else dropped.where(only)).values(values))
 
 
 def choose(at: str, most: int, tx: Connection) -> dict[int, tuple[str, str]]:

@@ -253,6 +253,16 @@ class Runs:
             rows = tx.execute(query).all()
         yield from map(_report, rows)
 
+    def first_that_wrote(self, source: str) -> list[RunReport]:
+        """The first run of a source that wrote to the public graph, ended or not, and those that took it up again."""
+        wrote = select(journal.c.run).distinct()
+        kinds = [RunKind.HARVEST.value, RunKind.REPLAY.value]
+        of_source = (run.c.source == source, run.c.kind.in_(kinds), run.c.id.in_(wrote))
+        with self._database.read() as tx:
+            first = tx.scalar(select(func.min(run.c.id)).where(*of_source))
+            rows = tx.execute(select(run).where(*of_source, or_(run.c.id == first, run.c.of == first))).all()
+        return [_report(row) for row in rows]
+
     def prune_unchanged(self, before: datetime, keep: Iterable[str], limit: int = 5_000) -> int:
         """Delete harvests that ended before then and found nothing new, with their findings; return how many went.
 
