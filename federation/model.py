@@ -7,12 +7,14 @@ section 4), a triple is three of them, a graph is its sorted lines. So equality,
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 Term = str
 """One RDF term in canonical N-Triples form. Never a blank node."""
@@ -52,6 +54,24 @@ def typed(lexical: str, datatype: str) -> Term:
 def iri(address: str) -> Term:
     """Write an IRI that has been cleaned or minted."""
     return f"<{address}>"
+
+
+def peer_slug(actor: str) -> str:
+    """The name here of a partner of another Carrefour (actor ``{origin}/actors/{name}``), of 51 characters at most.
+
+    ``avise-at-commons-example-1f3a9c02``: name and host for people, the beginning of a hash so that no two are alike.
+    """
+    origin, _, name = actor.rpartition("/actors/")
+    host = re.sub(r"[^a-z0-9]+", "-", urlsplit(origin).netloc.lower()).strip("-")
+    mark = hashlib.sha256(actor.encode()).hexdigest()[:8]
+    return f"{name[:18].rstrip('-')}-at-{host[:20].strip('-')}-{mark}"
+
+
+def partner_of(record: str, base: str) -> str:
+    """The slug of the partner whose record this is: ``{base}/records/{slug}/{key}``, or one of another Carrefour."""
+    start, _, path = record.partition("/records/")
+    slug = path.partition("/")[0]
+    return slug if start == base else peer_slug(f"{start}/actors/{slug}")
 
 
 def to_lines(triples: Iterable[Triple]) -> str:

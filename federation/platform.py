@@ -56,6 +56,7 @@ from federation.pipeline.joining import JoiningDesk
 from federation.pipeline.lost import SOURCE_PAUSED
 from federation.pipeline.merge import Merger
 from federation.pipeline.merge.descriptions import source_iri
+from federation.pipeline.peering import noted, source_of
 from federation.pipeline.postbox import Posted, deliver, tell
 from federation.pipeline.schedule import zone_named
 from federation.pipeline.sources import Source, SourceShelf, load_source
@@ -166,7 +167,8 @@ class Platform:
         """One source by id, or by the path of its file (``….toml``). Raises ConfigError."""
         path = Path(name)
         if path.suffix != ".toml":
-            return self.shelf.one(name)
+            partner = noted(name, self._ledger)
+            return self.shelf.one(name) if partner is None else source_of(partner, self.vocabulary)
         if not path.is_file():
             raise ConfigError(f"{path} does not exist.", f"{path} n'existe pas.")
         return load_source(path, self.vocabulary)

@@ -18,14 +18,13 @@ from federation.activitypub.memory import Keyring, Memory
 from federation.activitypub.names import COMMONS, INSTANCE, Names
 from federation.activitypub.objects import Facts, Prove
 from federation.catalogue.records import Catalogue
-from federation.catalogue.search import partner_of
 from federation.catalogue.values import CRF, DCTERMS, by_subject, one_iri, one_literal
 from federation.catalogue.words import Words
 from federation.engines import GraphReader
 from federation.ledger.ap_activities import ActivityRow
 from federation.ledger.changes import erased_name
 from federation.ledger.times import from_text
-from federation.model import Action, Reason
+from federation.model import Action, Reason, partner_of
 from federation.settings import Settings
 
 _DEPTH = 3  # activities within activities: an Announce of a Create is two
@@ -216,7 +215,7 @@ class Desk:
             return None
         catalogue = self._catalogue()
         content, project = catalogue.record(record), catalogue.project_of(record)
-        owner = self.names.partner(partner_of(record))
+        owner = self.names.partner(partner_of(record, self.names.origin))
         if content is None or project is None:
             return self._tombstone(record, object_id, owner)
         last = self._memory.changes.latest(record, catalogue.seq)

@@ -21,7 +21,6 @@ from federation.activitypub.audience import of_record
 from federation.activitypub.names import Names
 from federation.activitypub.times import moment
 from federation.catalogue.records import Node, Nodes, place_of, web_address
-from federation.catalogue.search import partner_of
 from federation.catalogue.values import (
     CRF,
     DCTERMS,
@@ -35,7 +34,7 @@ from federation.catalogue.values import (
     one_literal,
 )
 from federation.catalogue.words import Words
-from federation.model import Reason, Triple, to_lines
+from federation.model import Reason, Triple, partner_of, to_lines
 
 PAGE = "Page"
 CONTEXT_PATH = "/ns/carrefour/v1"
@@ -94,7 +93,7 @@ def project_object(names: Names, record: str, triples: Iterable[Triple], facts: 
     nodes = by_subject(graph)
     own = nodes.get(record, {})
     project = nodes.get(one_iri(own, FOAF + "primaryTopic") or f"{record}#project", {})
-    partner = names.partner(partner_of(record))
+    partner = names.partner(partner_of(record, names.origin))
     titles = {tag: _line(text, _TITLE) for tag, text in first_text(project, SCHEMA + "name").items()}
     language = "fr" if "fr" in titles or not titles else min(titles)
     title = titles.get(language, "")

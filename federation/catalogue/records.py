@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from federation.catalogue.formats import Content
-from federation.catalogue.search import partner_of
 from federation.catalogue.values import (
     CRF,
     DCTERMS,
@@ -30,7 +29,7 @@ from federation.catalogue.values import (
 )
 from federation.catalogue.words import Words
 from federation.engines import GraphReader
-from federation.model import Term, Triple
+from federation.model import Term, Triple, partner_of
 
 _NAMES = (SCHEMA + "name", FOAF + "name", DCTERMS + "title", RDFS + "label", SKOS + "prefLabel")
 _SUMMARIES = (DCTERMS + "abstract", SCHEMA + "description")
@@ -153,12 +152,12 @@ class Catalogue:
         for row in rows:
             said.setdefault(row["r"][1:-1], {}).setdefault(row["p"][1:-1], []).append(row["o"])
         beside = self._reader.describe(known)
-        self.learn_names({partner_of(iri) for iri in known})
+        self.learn_names({partner_of(iri, self.base) for iri in known})
         return {iri: self._line(iri, said.get(iri, {}), by_subject(beside.get(iri, ())).get(iri, {})) for iri in known}
 
     def _line(self, iri: str, node: Node, ours: Node) -> RecordLine:
         """``node``: what the partner says of its record; ``ours``: what we say of it, in the default graph."""
-        slug = partner_of(iri)
+        slug = partner_of(iri, self.base)
         tiers = [term[1:-1].rpartition("/")[2] for term in ours.get(DCTERMS + "conformsTo", ())]
         return RecordLine(
             iri=iri,

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from federation.catalogue.values import CRF, DCTERMS, IGEO, PAIR, PROV, RDF, SCHEMA, unescape
 from federation.catalogue.words import Words
 from federation.engines import Document, SearchRequest
+from federation.model import partner_of
 
 PAGE_SIZES = (20, 50, 100)
 MAX_TEXT = 400  # characters of a search box
@@ -77,7 +78,7 @@ def document(project: str, lines: str, words: Words) -> Document:
         subject, predicate, rest = line.split(" ", 2)
         if predicate not in _SKIPPED:
             _gather(gathered, subject, predicate, rest[:-2], words)
-    subject = f"<{project}>"
+    subject, base = f"<{project}>", project.partition("/id/projet/")[0]
     points = ((one["longitude"], one["latitude"]) for one in gathered.points.values() if len(one) == 2)
     return Document(
         id=project,
@@ -90,16 +91,11 @@ def document(project: str, lines: str, words: Words) -> Document:
         publics=tuple(gathered.codes["publics"]),
         methods=tuple(gathered.codes["methods"]),
         status=tuple(gathered.codes["status"]),
-        partners=tuple(dict.fromkeys(partner_of(record) for record in gathered.records)),
+        partners=tuple(dict.fromkeys(partner_of(record, base) for record in gathered.records)),
         territories=tuple(gathered.territories),
         points=tuple(sorted(set(points))),
         modified=gathered.modified,
     )
-
-
-def partner_of(record: str) -> str:
-    """The partner's slug in a record IRI: ``…/records/{partner}/{key}``."""
-    return record.rpartition("/records/")[2].partition("/")[0]
 
 
 def _gather(gathered: _Gathering, subject: str, predicate: str, term: str, words: Words) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from federation.errors import PeerError
 from federation.ledger import Ledger
+from federation.model import peer_slug
 from federation.pipeline.sources import PIPELINE_VERSION, Coverage, Limits, Partner, Source
 from federation.vocabulary import Vocabulary
 
@@ -41,14 +42,9 @@ class PeerPartner:
 
     @property
     def slug(self) -> str:
-        """Its name among our partners, and the id of its source: at most 51 characters, no two actors share one.
-
-        ``avise-at-commons-example-1f3a9c02``: slug and host for people, the beginning of a hash of the actor IRI.
-        """
-        origin, slug = self._parts()
-        host = re.sub(r"[^a-z0-9]+", "-", urlsplit(origin).netloc.lower()).strip("-")
-        mark = hashlib.sha256(self.actor.encode()).hexdigest()[:8]
-        return f"{slug[:18].rstrip('-')}-at-{host[:20].strip('-')}-{mark}"
+        """Its name among our partners, and the id of its source: see :func:`federation.model.peer_slug`."""
+        self._parts()
+        return peer_slug(self.actor)
 
     def _parts(self) -> tuple[str, str]:
         found = _ACTOR.fullmatch(self.actor)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sample_commons import BASE, Reader, quads
 from werkzeug.datastructures import MultiDict
 
-from federation.catalogue.search import SearchQuery, document, partner_of
+from federation.catalogue.search import SearchQuery, document
 from federation.catalogue.statistics import Totals, totals
 from federation.catalogue.words import Words
 from federation.engines import Document, SearchRequest
@@ -64,12 +64,6 @@ def test_a_strange_project_still_makes_a_document(words: Words) -> None:
     )
 
     assert document(iri, lines, words) == Document(id=iri, title='Un "mot"\n@fr', text="")
-
-
-def test_the_partner_is_read_from_the_record_address() -> None:
-    """Whatever the base address and the key look like."""
-    assert partner_of("https://a.example/x/records/avise/123") == "avise"
-    assert partner_of("https://a.example/records/fonda/a/records/b") in {"fonda", "b"}
 
 
 def test_totals_come_from_the_index() -> None:
