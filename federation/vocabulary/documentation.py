@@ -20,6 +20,7 @@ This page is written by `python -m federation.vocabulary.documentation`, from `v
 - `vocab/ontology.ttl`: our own terms, then those of others that we use.
 - `vocab/context/v1.jsonld`: our JSON-LD context. `vocab/contexts/`: those of others, pinned. `vocab/frame/`: the frame
   of public documents.
+- `vocab/activitypub/`: contexts of the Fediverse, pinned, and ours for ActivityPub. No source depends on them.
 - `vocab/thesauri/`: SKOS schemes. `vocab/licences.ttl`: licences and their aliases. `vocab/crosswalks/tags.csv`: what
   the tags of a contributor stand for. `vocab/mappings/`: reading profiles.
 - `vocab/prefixes.ttl`: the table of prefixes. `vocab/queries/`: SPARQL examples.

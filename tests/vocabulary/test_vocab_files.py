@@ -160,6 +160,29 @@ def test_version_follows_every_file_that_means_something(copy: Path) -> None:
     assert load(copy).version != before
 
 
+def test_contexts_of_the_fediverse_map_no_source_again(copy: Path) -> None:
+    """They are read like all files, but a new bundle changes no version: no mapped record depends on it."""
+    before = load(copy).version
+    path = copy / "vocab" / "activitypub" / "joinmastodon.jsonld"
+    path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+
+    after = load(copy)
+
+    assert after.file("vocab/activitypub/joinmastodon.jsonld").endswith(b"\n\n")
+    assert after.version == before
+
+
+def test_every_word_of_ours_in_activitypub_is_defined() -> None:
+    """What our context for ActivityPub maps to our own namespace stands in the ontology."""
+    vocabulary = load(ROOT)
+    context = json.loads(vocabulary.file("vocab/activitypub/carrefour-v1.jsonld"))["@context"]
+    named = [value["@id"] if isinstance(value, dict) else value for value in context.values()]
+    own = [name.replace("crf:", context["crf"], 1) for name in named if name.startswith("crf:")]
+
+    assert own
+    assert [name for name in own if name not in vocabulary.terms] == []
+
+
 def test_default_is_read_once() -> None:
     """The vocabulary of this checkout is one shared value."""
     assert load() is load()
