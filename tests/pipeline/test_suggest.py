@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -375,3 +376,25 @@ def test_an_id_that_comes_twice_is_named_with_its_value(form: Any) -> None:
     assert (finding.rule, finding.field, finding.value) == ("guess-id-repeated", "N°", "1")
     assert "« 1 » y est 2 fois" in finding.message["fr"]
     assert "Colonne « N° » : la valeur « 1 » y est 2 fois" in found.text
+
+
+def test_the_sheet_and_the_row_of_titles_are_written_down() -> None:
+    """Of a workbook with a notice first, and a line of title above the table: `sheet` and `header`, with a remark."""
+    book = openpyxl.Workbook()
+    notice, sheet = book.active, book.create_sheet("Projets")
+    assert notice is not None
+    notice.title = "Lisez-moi"
+    notice.append(["Mode d'emploi"])
+    sheet.append(["Nos projets"])
+    sheet.append([])
+    sheet.append(list(ROWS[0]))
+    for row in ROWS[:3]:
+        sheet.append(list(row.values()))
+    stream = io.BytesIO()
+    book.save(stream)
+
+    found = suggested(stream.getvalue(), "projets.xlsx")
+
+    assert (found.source.records.sheet, found.source.records.header) == ("Projets", 3)
+    assert found.source.fields["name"] == ("Nom du projet",)
+    assert [said.rule for said in found.remarks] == ["sheet-guessed", "header-guessed"]

@@ -39,6 +39,7 @@ class Columns:
     def __init__(self, source: Source) -> None:
         self._effort = Effort()
         self._unmet = list(_named(source, self._effort))
+        self._watched = len(self._unmet)
         self._known: dict[str, None] = {}
         self._rows = 0
 
@@ -61,11 +62,37 @@ class Columns:
 
     def findings(self, where: str) -> list[Finding]:
         """What to tell the partner once all rows have been seen; nothing if there was none."""
-        return [self._finding(named, where) for named in self._unmet] if self._rows else []
+        if not self._rows:
+            return []
+        if len(self._unmet) == self._watched > 1:
+            return [self._none_met(where)]
+        return [self._finding(named, where, first=number == 0) for number, named in enumerate(self._unmet)]
 
-    def _finding(self, named: _Named, where: str) -> Finding:
-        nearest = _nearest(named.column, self._known)
+    def _none_met(self, where: str) -> Finding:
+        """Say once that the file has none of the columns: another table, or titles in another row."""
+        named = ", ".join(dict.fromkeys(f"« {each.column} »" for each in self._unmet))
+        decides = any(each.decides for each in self._unmet)
+        return Finding(
+            rule="column-missing",
+            severity=Severity.VIOLATION if decides else Severity.WARNING,
+            where=where,
+            message={
+                "fr": f"Aucune des colonnes nommées par le fichier de la source n'existe ({named}). Est-ce le bon "
+                "fichier ? Dans un tableau, la ligne des titres (`header`) et la feuille (`sheet`) se disent dans "
+                f"[records]. {self._columns('fr')}",
+                "en": f"None of the columns that the source file names is there ({named}). Is it the right file? Of a "
+                "table, the row of the titles (`header`) and the sheet (`sheet`) are said in [records]. "
+                + self._columns("en"),
+            },
+        )
+
+    def _columns(self, lang: str) -> str:
         known = ", ".join(f"« {name} »" for name in list(self._known)[:_SHOWN])
+        return f"Colonnes du fichier : {known}." if lang == "fr" else f"Columns of the file: {known}."
+
+    def _finding(self, named: _Named, where: str, first: bool) -> Finding:
+        """Say that one column is not there; the ``first`` also says which there are."""
+        nearest = _nearest(named.column, self._known)
         french = f" (ligne {named.line} du fichier de la source)" if named.line else ""
         english = f" (line {named.line} of the source file)" if named.line else ""
         return Finding(
@@ -76,12 +103,12 @@ class Columns:
             term=named.term,
             suggestion=nearest,
             message={
-                "fr": f"Aucune ligne n'a de colonne « {named.column} », nommée pour `{named.term}`{french}. "
-                + (f"Vouliez-vous « {nearest} » ? " if nearest else "")
-                + f"Colonnes du fichier : {known}.",
-                "en": f"No row has a column “{named.column}”, named for `{named.term}`{english}. "
-                + (f"Did you mean “{nearest}”? " if nearest else "")
-                + f"Columns of the file: {known}.",
+                "fr": f"Aucune ligne n'a de colonne « {named.column} », nommée pour `{named.term}`{french}."
+                + (f" Vouliez-vous « {nearest} » ?" if nearest else "")
+                + (f" {self._columns('fr')}" if first else ""),
+                "en": f"No row has a column “{named.column}”, named for `{named.term}`{english}."
+                + (f" Did you mean “{nearest}”?" if nearest else "")
+                + (f" {self._columns('en')}" if first else ""),
             },
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from federation.model import Finding, RawRecord, Severity
+from federation.pipeline.readers.heading import LOOKED_AT, guessed_header, title_row
 from federation.pipeline.readers.reading import (
     Reading,
     ReadOptions,
@@ -48,11 +49,15 @@ def read_csv(body: bytes, options: ReadOptions) -> Reading:
     if hint := _EXCEL_HINT.match(text):
         skipped, separator = 1, separator or hint.group(1)
         text = text[hint.end() :]
-    separator = separator or _separator(text, options.header - skipped)
+    row = options.header
+    if row is None:
+        separator, row = _guessed(text, separator, skipped, findings)
+    else:
+        separator = separator or _separator(text, row - skipped)
     # the limit is the process's; readers always set it to their own, the default refuses a cell of 131 kB
     csv.field_size_limit(options.max_record_bytes + 1024)
     table = _Table(text, separator, skipped)
-    header = titles(table.header(options.header), findings)
+    header = titles(table.header(row), findings)
     return Reading("csv", _rows(table, header, options, findings), findings)
 
 
@@ -146,8 +151,9 @@ def _rows(
                 "single-column",
                 Severity.WARNING,
                 f"Une seule colonne trouvée, « {header[0][:80]} » : le séparateur est-il le bon ? Indiquez "
-                "`separator`.",
-                f"Only one column found, “{header[0][:80]}”: is the separator right? State `separator`.",
+                "`separator`. Si les titres sont plus bas, indiquez leur ligne par `header`.",
+                f"Only one column found, “{header[0][:80]}”: is the separator right? State `separator`. If the "
+                "titles stand lower, state their row by `header`.",
             )
         )
 
@@ -168,6 +174,52 @@ def _separator(text: str, row: int) -> str:
         return 0
 
     return max(_SEPARATORS, key=columns)
+
+
+def _guessed(text: str, given: str | None, skipped: int, findings: list[Finding]) -> tuple[str, int]:
+    """Choose the separator, unless it is given, and the line from which on the titles are looked for.
+
+    The first row holds them, unless a separator shows plainly that it is a line of title: below it stand titles, and
+    then rows of as many cells. A finding says so.
+    """
+    first = given or _separator(text, 1)
+    top = _top(text, first)
+    if not top or (len(top[0][1]) > 1 and all(top[0][1]) and all(len(cells) == len(top[0][1]) for _, cells in top)):
+        return first, 1
+    if sum(map(bool, top[0][1])) > 2:
+        return first, 1
+    found: list[tuple[int, str, int, str]] = []
+    for separator in (given,) if given else _SEPARATORS:
+        rows = _top(text, separator)
+        place = title_row([sum(map(bool, cells)) for _, cells in rows])
+        if place is not None and all(len(cells) == len(rows[place][1]) for _, cells in rows[place:]):
+            found.append((len(rows[place][1]), separator, rows[place][0] + skipped, _joined(rows[0][1])))
+    if not found:
+        return first, 1
+    _, separator, line, above = max(found)
+    findings.append(guessed_header(line, above))
+    return separator, line
+
+
+def _joined(cells: list[str]) -> str:
+    return " ".join(filter(None, cells))
+
+
+def _top(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """The first rows that are not blank, as (line, stripped cells); up to what cannot be read so."""
+    reader = csv.reader(io.StringIO(text[:_HEADER_REACH], newline=""), delimiter=separator)
+    rows: list[tuple[int, list[str]]] = []
+    line = 1
+    try:
+        for cells in reader:
+            if len(rows) == LOOKED_AT:
+                break
+            if any(stripped := [cell.strip() for cell in cells]):
+                rows.append((line, stripped))
+            line = reader.line_num + 1
+    except csv.Error:
+        return rows
+    return rows
 
 
 def _blank(lines: list[int]) -> Finding:

@@ -49,7 +49,7 @@ class ReadOptions:
     """How to read one feed.
 
     ``at``: key, dotted path or JMESPath of the rows. ``header``: the row of a table that holds the titles, as findings
-    number rows; where it is empty, the next one that is not.
+    number rows; where it is empty, the next one that is not; None: as the table shows.
     ``types``: JSON-LD types to keep (``schema:Project``, an IRI); empty keeps all. ``contexts``: pinned JSON-LD
     contexts by address; nothing else is ever loaded. ``base_url`` resolves relative IRIs. ``length_proved`` False: the
     transfer did not prove that the body is whole, so the syntax must. ``declared_charset`` is the server's claim.
@@ -62,7 +62,7 @@ class ReadOptions:
     sheet: str | None = None
     separator: str | None = None
     encoding: str | None = None
-    header: int = 1
+    header: int | None = None
     types: tuple[str, ...] = ()
     contexts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=lambda: PREFIXES)

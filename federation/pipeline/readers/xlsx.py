@@ -6,12 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 from lxml import etree
 
 from federation.model import Finding, RawRecord, Severity
 from federation.pipeline.readers.csv_reader import titles
+from federation.pipeline.readers.heading import LOOKED_AT, guessed_header, title_row
 from federation.pipeline.readers.reading import (
     Reading,
     ReadOptions,
@@ -28,13 +30,19 @@ _COLUMNS = 2_000
 """Columns that are read; the format allows 16 384, a formatted empty row may claim them all."""
 
 _NAMED_SHEETS = 5
+_SHEETS = 20
+"""Sheets among which a table is looked for if the first has none."""
+
+_NARROW, _TABLE = 3, 4
+"""Cells that no row of a notice has filled, and that the titles of a table beside it have."""
+
 _PLAIN = CellFormat()
 
 
 def read_xlsx(body: bytes, options: ReadOptions) -> Reading:
-    """Read the sheet named ``options.sheet``, or the first one.
+    """Read the sheet named ``options.sheet``, or the first one; if only others hold a table, the first of those.
 
-    The first filled row from ``options.header`` on holds the titles.
+    The first filled row from ``options.header`` on holds the titles; without it, the row that plainly does.
     A cell is text, int, float, bool or None; a date is ``2021-03-04`` or ``2021-03-04T10:30:00``.
     Raises UnreadableFeed.
     """
@@ -54,58 +62,86 @@ def read_xlsx(body: bytes, options: ReadOptions) -> Reading:
             )
         )
     workbook = Workbook(body)
-    part = _sheet(workbook, options.sheet)
-    filled = _filled_rows(workbook, part)
-    findings = _other_sheets(workbook) if options.sheet is None else []
-    header = _header(filled, options.header, findings)
-    if header is None:
-        raise _no_header(workbook, part)
-    return Reading("xlsx", _rows(filled, header, options), findings)
-
-
-def _sheet(workbook: Workbook, wanted: str | None) -> str:
     if not workbook.sheets:
         raise UnreadableFeed("no-sheet", "Le classeur n'a aucune feuille.", "The workbook has no sheet.")
-    if wanted is None:
-        return next(iter(workbook.sheets.values()))
-    by_name = {name.strip().casefold(): part for name, part in workbook.sheets.items()}
-    part = by_name.get(wanted.strip().casefold())
-    if part is None:
+    name = _guessed_sheet(workbook) if options.sheet is None else _named_sheet(workbook, options.sheet)
+    part = workbook.sheets[name]
+    filled = _filled_rows(workbook, part)
+    findings = _other_sheets(workbook, name) if options.sheet is None else []
+    headed = _header(filled, options.header, findings)
+    if headed is None:
+        raise _no_header(workbook, part)
+    header, below = headed
+    return Reading("xlsx", _rows(below, header, options), findings)
+
+
+def _named_sheet(workbook: Workbook, wanted: str) -> str:
+    by_name = {name.strip().casefold(): name for name in workbook.sheets}
+    name = by_name.get(wanted.strip().casefold())
+    if name is None:
         names = ", ".join(f"« {name} »" for name in workbook.sheets)
         raise UnreadableFeed(
             "no-sheet",
             f"Le classeur n'a pas de feuille « {wanted} ». Feuilles : {names}. Corrigez `sheet`.",
             f"The workbook has no sheet “{wanted}”. Sheets: {', '.join(workbook.sheets)}. Correct `sheet`.",
         )
-    return part
+    return name
 
 
-def _other_sheets(workbook: Workbook) -> list[Finding]:
-    """Say which sheet is read where nobody has named one and there are several."""
+def _guessed_sheet(workbook: Workbook) -> str:
+    """The first sheet, unless it plainly holds no table (a notice, say) and another one does."""
     first, *others = workbook.sheets
+    if not others or max(_widths(workbook, first), default=0) >= _NARROW:
+        return first
+    for name in others[:_SHEETS]:
+        widths = _widths(workbook, name)
+        if len(widths) > 1 and widths[title_row(widths) or 0] >= _TABLE:
+            return name
+    return first
+
+
+def _widths(workbook: Workbook, name: str) -> list[int]:
+    """How many cells the first filled rows of a sheet have filled."""
+    return [len(cells) for _, cells in islice(_filled_rows(workbook, workbook.sheets[name]), LOOKED_AT)]
+
+
+def _other_sheets(workbook: Workbook, read: str) -> list[Finding]:
+    """Say which sheet is read where nobody has named one and there are several; ``value`` is its name."""
+    others = [name for name in workbook.sheets if name != read]
     if not others:
         return []
     named = [name[:80] for name in others[:_NAMED_SHEETS]] + ["…"] * (len(others) > _NAMED_SHEETS)
+    first = read == next(iter(workbook.sheets))
+    which = ("la première", "the first") if first else ("la première qui ait un tableau", "the first with a table")
     return [
         remark(
             "sheet-guessed",
             Severity.INFO,
-            f"Le classeur a {len(workbook.sheets)} feuilles : la première, « {first[:80]} », est lue. Si vos fiches "
+            f"Le classeur a {len(workbook.sheets)} feuilles : {which[0]}, « {read[:80]} », est lue. Si vos fiches "
             f"sont dans une autre ({', '.join(named)}), nommez-la par `sheet`.",
-            f"The workbook has {len(workbook.sheets)} sheets: the first, “{first[:80]}”, is read. If your records are "
+            f"The workbook has {len(workbook.sheets)} sheets: {which[1]}, “{read[:80]}”, is read. If your records are "
             f"in another one ({', '.join(named)}), name it by `sheet`.",
+            value=read,
         )
     ]
 
 
-def _header(filled: Iterator[tuple[int, dict[int, Any]]], row: int, findings: list[Finding]) -> dict[int, str] | None:
-    """The titles by column; None if the sheet has no such row."""
+def _header(
+    filled: Iterator[tuple[int, dict[int, Any]]], row: int | None, findings: list[Finding]
+) -> tuple[dict[int, str], Iterator[tuple[int, dict[int, Any]]]] | None:
+    """The titles by column, and the rows below them; None if the sheet has no such row."""
+    if row is None:
+        top = list(islice(filled, LOOKED_AT))
+        place = title_row([len(cells) for _, cells in top])
+        row = top[place][0] if place is not None else 1
+        filled = chain(top, filled)
+        if place is not None:
+            findings.append(guessed_header(row, " ".join(str(value) for value in top[0][1].values())))
     for line, cells in filled:
         if line >= row:
-            columns = sorted(cells)
-            width = columns[-1] + 1
+            width = max(cells) + 1
             names = titles([str(cells.get(column, "")) for column in range(width)], findings)
-            return dict(enumerate(names))
+            return dict(enumerate(names)), filled
     return None
 
 

@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
 
+RESERVED_SLUGS = frozenset({"commons"})
+"""Names that no partner may have: at the address of its actor stands one of the instance's own (decision 20)."""
+
 Format = Literal["json-ld", "json", "geojson", "csv", "xlsx", "feed", "html", "oai-pmh", "activitypub"]
 
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -93,7 +96,7 @@ class RecordsTable(_Table):
     sheet: str | None = None
     separator: str | None = Field(None, min_length=1, max_length=1)
     encoding: str | None = None
-    header: int = Field(1, ge=1, le=1000)
+    header: int | None = Field(None, ge=1, le=1000)
 
 
 class PagingTable(_Table):

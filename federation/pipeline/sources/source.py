@@ -95,7 +95,7 @@ class Records:
     sheet: str | None = None
     separator: str | None = None
     encoding: str | None = None
-    header: int = 1
+    header: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ _WORDS = 6
 
 _WORD_LENGTH = 60
 _UNKNOWN = 15
+_PLACES: Mapping[str, str] = {"sheet-guessed": "sheet", "header-guessed": "header"}
+"""What a reader says of the place of a table, and the key that fixes it."""
+
 _EXAMPLE = 40
 
 
@@ -74,9 +77,9 @@ def suggest(answer: Answer, vocabulary: Vocabulary, lang: str = "fr") -> Suggest
             "The format of this answer is not recognised: neither a table, JSON, XML nor a page. Check the address.",
             "Le format de cette réponse n'est pas reconnu : ni table, ni JSON, ni XML, ni page. Vérifiez l'adresse.",
         )
-    rows = [] if found.elsewhere else _rows(found, answer, vocabulary)
+    rows, place = ([], ()) if found.elsewhere else _rows(found, answer, vocabulary)
     columns, count = columns_of(rows)
-    draft = _Draft(found, vocabulary, lang, columns, count)
+    draft = _Draft(found, vocabulary, lang, columns, count, place)
     text = draft.text(None, rows)
     source = parse_source(text, f"{draft.id}.toml", vocabulary)
     text = draft.text(source, rows)
@@ -84,8 +87,11 @@ def suggest(answer: Answer, vocabulary: Vocabulary, lang: str = "fr") -> Suggest
     return Suggestion(text, source, count, found.elsewhere, draft.remarks())
 
 
-def _rows(found: Guess, answer: Answer, vocabulary: Vocabulary) -> list[dict[str, Any]]:
-    """The first rows. A page or a JSON document without any gives none. Raises PartnerError."""
+def _rows(found: Guess, answer: Answer, vocabulary: Vocabulary) -> tuple[list[dict[str, Any]], tuple[Finding, ...]]:
+    """The first rows, and in which sheet and below which row they were found, if that is a guess.
+
+    A page or a JSON document without any gives none. Raises PartnerError.
+    """
     profile = vocabulary.profile(found.profile) if found.profile else {}
     options = ReadOptions(
         format=found.format,
@@ -97,19 +103,29 @@ def _rows(found: Guess, answer: Answer, vocabulary: Vocabulary) -> list[dict[str
         declared_charset=answer.charset,
     )
     try:
-        items = (item.row for item in read(answer.body, options) if isinstance(item, RawRecord) and not item.deleted)
-        return [dict(row) for row in islice(items, ROWS)]
+        reading = read(answer.body, options)
+        items = (item.row for item in reading if isinstance(item, RawRecord) and not item.deleted)
+        rows = [dict(row) for row in islice(items, ROWS)]
+        return rows, tuple(finding for finding in reading.findings if finding.rule in _PLACES)
     except UnreadableFeed:
         if found.format == "html":  # a sitemap: its pages have not been seen
-            return []
+            return [], ()
         raise
 
 
 class _Draft:
     """One source file in the making."""
 
-    def __init__(self, found: Guess, vocabulary: Vocabulary, lang: str, columns: list[Column], rows: int) -> None:
-        self._found, self._vocabulary, self._lang = found, vocabulary, lang
+    def __init__(
+        self,
+        found: Guess,
+        vocabulary: Vocabulary,
+        lang: str,
+        columns: list[Column],
+        rows: int,
+        place: tuple[Finding, ...],
+    ) -> None:
+        self._found, self._vocabulary, self._lang, self._place = found, vocabulary, lang, place
         self._rows = rows
         self._mapped = found.profile in (None, "yeswiki")
         empty = Matches({}, None, None, None, ())
@@ -119,7 +135,7 @@ class _Draft:
     def remarks(self) -> tuple[Finding, ...]:
         """What a table, or a list without a profile, lacks."""
         named = self._rows and self._mapped and self._found.profile is None and self._found.format != "html"
-        return remarks(self._matches, self._site(), self._rows) if named else ()
+        return (*self._place, *(remarks(self._matches, self._site(), self._rows) if named else ()))
 
     def _site(self) -> str:
         """What stands for the page of each record where the feed gives none."""
@@ -200,6 +216,9 @@ class _Draft:
         if not self._mapped and found.profile != "gogocarto" and found.at is None:
             return
         yield "[records]"
+        for said in self._place:
+            yield self._say(said.message["fr"], said.message["en"])
+            yield f"{_PLACES[said.rule]} = {said.value if said.rule == 'header-guessed' else quoted(said.value or '')}"
         if found.at is not None:
             yield f"at = {quoted(found.at)}"
         matches = self._matches

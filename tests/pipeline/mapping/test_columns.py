@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from federation.model import RawRecord
+from federation.model import RawRecord, Severity
 from federation.pipeline.mapping import Columns
 from federation.pipeline.sources import parse_source
 from federation.vocabulary import load
@@ -44,3 +44,27 @@ def test_the_column_that_was_meant_is_proposed(named: str, meant: str | None) ->
 
     assert found.suggestion == meant
     assert (f"Vouliez-vous « {meant} » ?" in found.message["fr"]) is (meant is not None)
+
+
+def test_columns_that_are_all_missing_are_told_once() -> None:
+    """One finding with the columns of the file, which names `header` and `sheet`."""
+    columns = Columns(parse_source(f'{HEAD}abstract = "Résumé"\n', "s.toml", load()))
+
+    list(columns.over([RawRecord("ligne 2", {"Liste des projets": "1", "colonne 2": "Un"})]))
+    (found,) = columns.findings("s")
+
+    assert found.severity is Severity.VIOLATION
+    assert "(« Titre », « Résumé », « Id »)" in found.message["fr"]
+    assert "`header`" in found.message["fr"]
+    assert "« Liste des projets »" in found.message["fr"]
+
+
+def test_the_columns_of_the_file_are_listed_once() -> None:
+    """Of several missing columns the first finding says which there are."""
+    columns = Columns(parse_source(f'{HEAD}abstract = "Résumé"\nkeywords = "Mots"\n', "s.toml", load()))
+
+    list(columns.over([RawRecord("ligne 2", {"Id": "1", "Titre": "Un"})]))
+
+    found = columns.findings("s")
+    assert [finding.field for finding in found] == ["Résumé", "Mots"]
+    assert ["Colonnes du fichier" in finding.message["fr"] for finding in found] == [True, False]

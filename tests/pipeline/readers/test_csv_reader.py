@@ -200,6 +200,44 @@ def test_the_header_is_counted_as_lines_are_numbered() -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("above", "line"),
+    [
+        (b"Liste des projets\n\n", 3),
+        (b"Liste des projets;;;\n;;;\n", 3),
+        (b"sep=;\nListe;mai 2024\n", 3),
+    ],
+)
+def test_a_line_of_title_is_told_from_titles(above: bytes, line: int) -> None:
+    """Where `header` is not said: the row with many cells is taken if it is plain, and a finding names `header`."""
+    columns = b"id;nom;ville;page;theme;date\n" if b";mai" in above else b"id;nom;ville;page\n"
+    row = b"1;Jardin;Paris;https://a.example/1" + (b";eau;2024" if b";mai" in above else b"") + b"\n"
+
+    rows, _, result = reading(above + columns + row * 2, "csv")
+
+    assert [one.where for one in rows] == [f"ligne {line + 1}", f"ligne {line + 2}"]
+    assert rows[0].row["nom"] == "Jardin"
+    said = next(finding for finding in result.findings if finding.rule == "header-guessed")
+    assert (said.value, "`header`" in said.message["fr"]) == (str(line), True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"id;description\n1;un, deux, trois, quatre\n2;un, deux, trois, quatre\n",
+        b"nom\nun, deux, trois, quatre\nun, deux, trois\n",
+        b"a;b\n1;2\n",
+        b"a\n",
+    ],
+)
+def test_narrow_tables_keep_their_first_row_as_titles(body: bytes) -> None:
+    """Two columns, or one, with commas in their texts have no line of title."""
+    rows, _, result = reading(body, "csv")
+
+    assert "header-guessed" not in rules(result)
+    assert all(row.where == f"ligne {number}" for number, row in enumerate(rows, 2))
+
+
 def test_rows_come_lazily() -> None:
     """A limit met on the third row still gives the first two."""
     _, _, result = reading(b"a,b\n", "csv")

@@ -211,3 +211,26 @@ def test_of_several_sheets_the_one_that_is_read_is_named() -> None:
     assert "« Lisez-moi », est lue" in said.message["fr"]
     assert "(Projets)" in said.message["fr"]
     assert rules(named) == []
+
+
+def test_a_notice_before_the_table_is_not_read_in_its_stead() -> None:
+    """The first sheet that holds a table is read, and named; a line of title above its titles is seen."""
+    book = openpyxl.Workbook()
+    notice, table = book.active, book.create_sheet("Projets")
+    assert notice is not None
+    notice.title = "Lisez-moi"
+    notice.append(["Comment lire ce fichier"])
+    notice.append(["id", "numéro de la fiche"])
+    for row in (["Projets 2024"], [], ["id", "nom", "ville", "page"], [1, "Jardin", "Paris", "https://a.example/1"]):
+        table.append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+
+    rows, _, result = reading(stream.getvalue(), "xlsx")
+
+    assert [(row.where, row.row["nom"]) for row in rows] == [("ligne 4", "Jardin")]
+    assert [(said.rule, said.value) for said in result.findings] == [
+        ("sheet-guessed", "Projets"),
+        ("header-guessed", "3"),
+    ]
+    assert "(Lisez-moi)" in result.findings[0].message["fr"]
