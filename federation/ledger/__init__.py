@@ -16,6 +16,7 @@ from federation.errors import EngineUnavailable, os_reason
 from federation.ledger.accounts import Accounts
 from federation.ledger.ap_activities import Activities
 from federation.ledger.ap_deliveries import Deliveries
+from federation.ledger.ap_digests import Digests
 from federation.ledger.ap_follows import Follows
 from federation.ledger.ap_hosts import Hosts
 from federation.ledger.ap_inbox import Inbox
@@ -91,6 +92,7 @@ class Ledger:
         self.ap_jobs = Jobs(database)
         self.ap_deliveries = Deliveries(database)
         self.ap_objects = Objects(database)
+        self.ap_digests = Digests(database)
 
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """One durable transaction, to hand as ``tx`` to several methods. Raises EngineUnavailable."""

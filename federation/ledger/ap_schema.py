@@ -26,6 +26,7 @@ from federation.ledger.schema import IRI, SERIAL, TIME, metadata
 _HOST = String(300)  # host, with its port where that is not the default one
 _ULID = String(26)
 _HOLDER = String(64)
+_IN_BYTES = Text().with_variant(Text(collation="C"), "postgresql")  # an order that peers share
 
 
 def _where(name: str, *columns: str, condition: str, unique: bool = False) -> Index:
@@ -252,4 +253,23 @@ ap_sync = Table(
     Column("cursor", Text),
     Column("compared", TIME),
     Column("asked", TIME),
+)
+
+ap_digest = Table(
+    "ap_digest",
+    metadata,
+    Column("record", _IN_BYTES, primary_key=True),
+    Column("partner", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("updated", TIME, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("ix_ap_digest_partner", "partner", "record"),
+)
+
+ap_tally = Table(
+    "ap_tally",
+    metadata,
+    Column("partner", String(64), primary_key=True),
+    Column("records", BigInteger, nullable=False),
+    Column("xor", String(64), nullable=False),
 )

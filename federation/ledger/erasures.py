@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import orjson
 from sqlalchemy import Connection, delete, exists, select, update
 
+from federation.ledger.ap_digests import Digests
 from federation.ledger.changes import erased_name
 from federation.ledger.database import Database
 from federation.ledger.records import RecordState, RecordStatus
@@ -93,6 +94,7 @@ class Erasures:
         tx.execute(update(claim).where(claim.c.record == record).values(record=name, live=False))
         tx.execute(update(identity).where(identity.c.home == record).values(home=name))
         tx.execute(update(change).where(change.c.record == record).values(record=name, digest=""))
+        Digests(self._database).forget(record, tx)
         known = record_state.c.record == record
         if state.pid is None:  # it was never in the graph
             tx.execute(delete(record_state).where(known))
