@@ -20,6 +20,11 @@ from federation.ledger.times import from_text, to_text
 
 _LEVEL = 4  # of gzip: half the time of the default for a few per cent more bytes
 
+ACTIVITIES = "application/vnd.carrefour.activities+json"
+RECORDS = "application/vnd.carrefour.records+json"
+PUSHED = frozenset({ACTIVITIES, RECORDS})
+"""Media types of bodies that were pushed: they tell of some records only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from federation.errors import CarrefourError
 from federation.ledger import Ledger
 from federation.ledger.audit import Act, AuditLine
+from federation.ledger.bodies import PUSHED
 from federation.ledger.findings import DELETE_HELD
 from federation.ledger.records import PRESENT, RecordState, RecordStatus
 from federation.ledger.runs import ENDED, Order
@@ -191,13 +192,17 @@ class Operations:
     def approve(self, name: str, ceilings: Mapping[Rule, int], confirm_absent: bool, by: str) -> str:
         """Let a held run pass up to these figures for three days, and ask for the harvest that then applies.
 
+        What was pushed is nowhere to be visited: it is read again from its bytes.
         ``confirm_absent``: the partner has confirmed that what is missing is gone; it is withdrawn at once.
         Raises LookupError (no such run), Refused (it is not held, a rule did not fire, a figure is negative).
         """
         report = self.approvable(name, ceilings)
         now = self._clock()
         self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR)
-        ordered = self._order(report.source, Order(RunKind.HARVEST, None, _options(by, confirm_absent, name)))
+        kept = self._ledger.bodies.about(report.input_sha256 or "", report.source)
+        pushed = kept is not None and kept.content_type in PUSHED
+        kind, of = (RunKind.REPLAY, name) if pushed else (RunKind.HARVEST, None)
+        ordered = self._order(report.source, Order(kind, of, _options(by, confirm_absent, name)))
         figures = ", ".join(f"{rule.value}={ceiling}" for rule, ceiling in ceilings.items())
         self._note(by, Act.APPROVE, report.source, name, figures + (", absent" if confirm_absent else ""))
         return ordered

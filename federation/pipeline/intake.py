@@ -11,6 +11,7 @@ import orjson
 
 from federation.errors import PartnerError
 from federation.ledger import Ledger
+from federation.ledger.bodies import PUSHED
 from federation.model import Finding, Outcome, RawRecord, Severity, Text
 from federation.pipeline.fetch import Delivery, Fetched
 from federation.pipeline.fetch.visit import Visitor
@@ -20,11 +21,6 @@ from federation.pipeline.readers.hosts import host_of
 from federation.pipeline.sources import Source
 from federation.settings import Settings
 from federation.vocabulary import Vocabulary
-
-ACTIVITIES = "application/vnd.carrefour.activities+json"
-RECORDS = "application/vnd.carrefour.records+json"
-PUSHED = frozenset({ACTIVITIES, RECORDS})
-"""Media types of bodies that were pushed: they tell of some records only."""
 
 MANIFEST = "application/vnd.carrefour.visit+json"
 """Media type of the body that lists the pages of a visit."""

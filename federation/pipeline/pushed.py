@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
+from federation.ledger.bodies import ACTIVITIES, RECORDS
 from federation.ledger.times import to_text
 from federation.pipeline.fetch import Delivery, Fetched
-from federation.pipeline.intake import ACTIVITIES, RECORDS
 from federation.pipeline.timely import RECEIVED, when
 
 _AS2 = "https://www.w3.org/ns/activitystreams"

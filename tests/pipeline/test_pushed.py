@@ -13,6 +13,7 @@ from pushing import HOST, Pushing
 from years import Instance
 
 from federation.errors import ConfigError, EngineUnavailable
+from federation.ledger.operations import Operations
 from federation.ledger.runs import Order
 from federation.model import Part, Rule, RunKind, RunState
 from federation.pipeline.fetch import Delivery, Fetched
@@ -168,8 +169,11 @@ def test_a_burst_of_deletes_waits_for_a_person(desk: Pushing) -> None:
     assert {part for hold in held.holds for part in hold.parts} == {Part.DELETES}
     assert len(desk.online()) == 20
 
-    desk.here.approve(held, explicit=12)
-    replayed = desk.writer.carry_out(Order(RunKind.REPLAY, held.run), lambda *_: None)
+    operations = Operations(desk.here.ledger, desk.shop.clock, lambda _: None)
+    order = operations.approve(held.run, {Rule.EXPLICIT: 12}, False, "odile")
+    (queued,) = desk.here.ledger.runs.queued()
+    assert (queued.run, queued.order.kind, queued.order.of) == (order, RunKind.REPLAY, held.run)
+    replayed = desk.writer.carry_out(queued.order, lambda *_: None, order)
     assert replayed.counts.withdrawn == 12
     assert len(desk.online()) == 8
 
