@@ -32,13 +32,17 @@ _RANK = {Severity.VIOLATION: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One place where something is wrong, in the partner's words. ``times``: rows that it stands for."""
+    """One place where something is wrong, in the partner's words. ``times``: rows that it stands for.
+
+    ``own``: its ``message`` says something else than its cause's.
+    """
 
     where: str
     value: str | None
     record: str | None
     message: Text
     times: int = 1
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,10 @@ def make_report(
         group = groups.setdefault((finding.rule, finding.severity, finding.field), _Group(finding))
         group.count += finding.count
         if len(group.examples) < limit and (finding.where or finding.value):
-            group.examples.append(Example(finding.where, finding.value, finding.record, finding.message, finding.count))
+            own = gist(finding) != gist(group.first)
+            group.examples.append(
+                Example(finding.where, finding.value, finding.record, finding.message, finding.count, own)
+            )
     ordered = sorted(unknown.values(), key=lambda one: (-one.count, one.first.value or ""))
     causes = sorted((_cause(group) for group in groups.values()), key=_order)
     return Report(
@@ -141,6 +148,14 @@ def make_report(
         told=told or ({"fr": run.message, "en": run.message} if run.message and disclosure.all else None),
         total=total,
     )
+
+
+def gist(finding: Finding) -> str:
+    """What a finding says without the value and the suggestion that are its own: one who says the same is alike."""
+    said = finding.message.get("fr") or next(iter(finding.message.values()), finding.rule)
+    for own in (finding.suggestion, finding.value):
+        said = said.replace(own, "…") if own else said
+    return said
 
 
 def report_of(run: RunReport, alike: Alike, disclosure: Disclosure) -> Report:

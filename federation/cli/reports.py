@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from federation.catalogue.reports import KINDS, SEVERITIES, STATES, hold_words
+from federation.catalogue.reports import KINDS, SEVERITIES, STATES, gist, hold_words
 from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity, Text
 
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
 MAX_VALUES = 6  # different values of one rule and field that are named
+MAX_SENTENCES = 4  # different sentences of one rule and field that are told
 CAUSES = {"column-missing", "mapping-guessed"}  # told before all else: many other findings follow from them
 WORDS = {"unknown-word", "unknown-word-dropped"}  # each value has its own nearest concept, or none
 _CUT: Text = {
@@ -115,9 +116,9 @@ def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = No
         groups.setdefault(kind, []).append(finding)
     ordered = [group for _, group in sorted(groups.items(), key=lambda item: (item[0][:2], -len(item[1]), item[0]))]
     if limit is None:
-        return [_group_line(group, lang) for group in ordered]
+        return [line for group in ordered for line in _group_lines(group, lang)]
     shown = [group for group in ordered if group[0].severity is not Severity.INFO or group[0].rule in SPOKEN][:limit]
-    lines = [_group_line(group, lang) for group in shown]
+    lines = [line for group in shown for line in _group_lines(group, lang)]
     if rest := len(ordered) - len(shown):
         more = (
             f"  … et {rest} sortes de conseils : carrefour preview"
@@ -128,8 +129,22 @@ def finding_lines(findings: Sequence[Finding], lang: str, limit: int | None = No
     return lines
 
 
+def _group_lines(group: Sequence[Finding], lang: str) -> list[str]:
+    """Findings of one rule and field: a line for each sentence they say, then how many say yet another."""
+    sentences: dict[str, list[Finding]] = {}
+    for finding in group:
+        sentences.setdefault("" if finding.rule in WORDS else gist(finding), []).append(finding)
+    lines = [_group_line(alike, lang) for alike in list(sentences.values())[:MAX_SENTENCES]]
+    rest = [finding for alike in list(sentences.values())[MAX_SENTENCES:] for finding in alike]
+    if rest:
+        count = sum(finding.count for finding in rest)
+        said = f"et {count} de la même sorte" if lang == "fr" else f"and {count} of the same kind"
+        lines.append(f"    … {said}{_places(rest)}")
+    return lines
+
+
 def _group_line(group: Sequence[Finding], lang: str) -> str:
-    """One line for findings of one rule and field: the first in full, then the other values, then how many more."""
+    """One line for findings that say the same: the first in full, then the other values, then how many more."""
     first, french = group[0], lang == "fr"
     head = f"  {SEVERITIES[first.severity][lang]} ({sum(item.count for item in group)})"
     field = ""
@@ -147,10 +162,11 @@ def _group_line(group: Sequence[Finding], lang: str) -> str:
     for other in others[:MAX_VALUES]:
         those = [item for item in group if item.value == other]
         near = "" if alone and first.rule not in WORDS else _near(those[0], french)
-        said.append(f"« {other} »{near}{_places(those)}")
+        quoted = f"« {other} »" if french else f"“{other}”"
+        said.append(f"{quoted}{near}{_places(those)}")
     if len(others) > MAX_VALUES:
         said.append(f"et {len(others) - MAX_VALUES} autres" if french else f"and {len(others) - MAX_VALUES} more")
-    return f"{line} {'De même' if french else 'Likewise'} : {', '.join(said)}"
+    return f"{line} {'De même :' if french else 'Likewise:'} {', '.join(said)}"
 
 
 def _near(finding: Finding, french: bool) -> str:

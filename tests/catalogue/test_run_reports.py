@@ -343,3 +343,16 @@ def test_a_remark_on_the_form_of_a_file_is_public_without_what_it_quotes() -> No
     for finding in findings:
         shown = Disclosure(levels={})(finding)
         assert (shown.message, shown.value) == (text, None)
+
+
+def test_an_example_that_says_another_sentence_says_it_itself() -> None:
+    """Rows of 13 and of 15 cells are one cause; a value that only fills in the same sentence is not told twice."""
+    wide = {"fr": "15 cellules au lieu de 14.", "en": "15 cells instead of 14."}
+    narrow = {"fr": "13 cellules au lieu de 14.", "en": "13 cells instead of 14."}
+    findings = [said("cell-count", None, None, message=text) for text in (narrow, wide, narrow)]
+    findings += [said("date-unreadable", value, "startDate") for value in ("31/02", "32/02")]
+
+    causes = {cause.rule: cause for cause in make_report(a_run(), findings, OPERATOR).causes}
+
+    assert [one.own for one in causes["cell-count"].examples] == [False, True, False]
+    assert [one.own for one in causes["date-unreadable"].examples] == [False, False]

@@ -33,6 +33,23 @@ def test_each_unknown_word_stands_with_its_own_suggestion() -> None:
     assert "« Recyclage » → Déchets (DEC) (ligne 7)" in line
 
 
+def width(cells: int, where: str) -> Finding:
+    """A row of so many cells, of which its sentence tells, as the reader of tables says it."""
+    message = {"fr": f"{cells} cellules au lieu de 14.", "en": f"{cells} cells instead of 14."}
+    return Finding("cell-count", Severity.VIOLATION, message, where, value=f"ligne à {cells} cellules")
+
+
+def test_a_sentence_is_said_of_the_rows_it_is_true_of() -> None:
+    """Rows of 13 and of 15 cells stand under their own sentence; of many sentences the rest is counted."""
+    findings = [width(13, "ligne 2"), width(15, "ligne 3"), width(13, "ligne 4")]
+
+    narrow, wide = finding_lines(findings, "en")
+
+    assert (narrow.count("13 cells"), narrow.count("(2)")) == (1, 1)
+    assert (wide.count("15 cells"), "Likewise" in wide) == (1, False)
+    assert "de la même sorte" in finding_lines([width(n, f"ligne {n}") for n in range(1, 9)], "fr")[-1]
+
+
 def test_a_suggestion_that_all_share_is_said_once() -> None:
     """The longest length that is allowed belongs to the rule, not to a value."""
     message = {"fr": "le texte a plus de 300 caractères", "en": "the text has more than 300 characters"}
