@@ -128,6 +128,9 @@ class Operations(Protocol):
     def source(self, name: str) -> SourceState | None:
         """One source; None if there is none."""
 
+    def idle(self) -> frozenset[str]:
+        """The ids of sources that are paused or retired."""
+
     def source_ids(self) -> Sequence[str]:
         """The ids of all sources, in order."""
 
