@@ -20,7 +20,7 @@ from federation.ledger.runs import ulid
 from federation.ledger.sources import PartnerRow, SourceRow
 from federation.model import Text
 from federation.pipeline.proposal import source_text
-from federation.pipeline.sources import Source, SourceShelf, parse_source
+from federation.pipeline.sources import RESERVED_SLUGS, Source, SourceShelf, parse_source
 from federation.pipeline.trial import TrialRefused, check_address
 from federation.pipeline.trial.visitor import NOWHERE, visitor_source
 from federation.pipeline.visitors import Pace, Visitors
@@ -180,6 +180,11 @@ class JoiningDesk:
         found: dict[str, Text] = {}
         if not 2 <= len(asked.name) <= 200 or not asked.name.isprintable():
             found["name"] = _said("Donnez le nom de votre réseau (2 à 200 caractères).", "Give your network's name.")
+        elif _slug(asked.name) in RESERVED_SLUGS:
+            found["name"] = _said(
+                f"« {asked.name} » est le nom du commun lui-même : donnez le vôtre en entier.",
+                f'"{asked.name}" is the name of the commons itself: give yours in full.',
+            )
         if _no_address(asked.url):
             found["url"] = _said("Donnez l'adresse de votre site (https://…).", "Give your site's address (https://…).")
         if not _MAIL.fullmatch(asked.contact):

@@ -46,7 +46,7 @@ _OWN_KINDS = (
     (OWL + "NamedIndividual", "individual"),
 )
 _IGNORED = ("__pycache__", ".py", ".pyc", ".md")  # not part of what the vocabulary means
-_FEDIVERSE = "vocab/activitypub/"  # says how activities are read, not what a mapped record means: no part of the version
+_FEDIVERSE = "vocab/activitypub/"  # says how activities are read, not what a mapped record means
 
 
 @dataclass(frozen=True, slots=True)

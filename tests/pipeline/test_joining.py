@@ -240,6 +240,18 @@ def test_an_id_stays_in_the_folder_of_sources(desk: Desk, identity: str) -> None
     assert list(desk.folder.iterdir()) == []
 
 
+def test_nobody_joins_under_the_name_of_the_commons(desk: Desk) -> None:
+    """Its actor would have the address of the Group: the form says so, and so does an operator's choice of an id."""
+    with pytest.raises(JoinRefused) as caught:
+        desk.submit(asked(desk, name=" Commons! "), CLIENT)
+    assert list(caught.value.faults) == ["name"]
+
+    reference = desk.submit(asked(desk, feed=tried(desk)), CLIENT)
+    with pytest.raises(ConfigError, match="the name of the commons itself"):
+        desk.approve(reference, "ana", "commons")
+    assert list(desk.folder.iterdir()) == []
+
+
 def test_a_request_without_a_source_file_needs_one(desk: Desk) -> None:
     """An operator gives it; a stranger's file may name no request, an operator's may."""
     reference = desk.submit(asked(desk), CLIENT)

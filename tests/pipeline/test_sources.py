@@ -137,6 +137,29 @@ def test_faults_of_the_fixed_tables(vocabulary: Vocabulary, old: str, new: str, 
     assert expected in refusal(HEAD.replace(old, new), vocabulary)
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "line"),
+    [
+        (HEAD.replace('id = "recycleries"', 'id = "commons"'), "x.toml", 2),
+        (HEAD.replace('id = "recycleries"', ""), "commons.toml", 1),
+        (HEAD.replace('id = "recycleries"', 'partner = "commons"'), "x.toml", 2),
+        (HEAD + '[partner]\nslug = "commons"\n', "x.toml", 10),
+    ],
+)
+def test_no_partner_has_the_name_of_an_actor_of_the_instance(
+    vocabulary: Vocabulary, text: str, name: str, line: int
+) -> None:
+    """The Group's address would be the partner's."""
+    assert f'{name}, line {line}: "commons" is the name of the commons itself' in refusal(text, vocabulary, name)
+
+
+def test_a_source_may_have_the_name_that_its_partner_may_not(vocabulary: Vocabulary) -> None:
+    """Sources and actors have addresses of their own."""
+    text = HEAD.replace('id = "recycleries"', 'id = "commons"\npartner = "recycleries"')
+
+    assert parse_source(text, "commons.toml", vocabulary).partner.slug == "recycleries"
+
+
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(vocabulary: Vocabulary) -> None:
     """An operator mends a file in one go."""
     said = refusal(HEAD + '[fields]\nnam = "a"\n[split]\nthem = ";"\n', vocabulary)

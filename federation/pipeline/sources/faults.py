@@ -34,6 +34,11 @@ FAULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "`url` est une adresse http(s) ou le chemin d'un fichier.",
             "`url` is an http(s) address or the path of a file.",
         ),
+        "reserved": (
+            "« {slug} » est le nom du commun lui-même, qu'aucun contributeur ne peut avoir : donnez-en un autre dans "
+            "`partner`.",
+            '"{slug}" is the name of the commons itself, which no partner may have: give another one in `partner`.',
+        ),
         "licence": (
             "« {text} » n'est pas une licence que nous connaissons. Licences ouvertes : {known}.",
             '"{text}" is not a licence that we know. Open licences: {known}.',

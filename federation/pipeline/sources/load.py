@@ -143,6 +143,8 @@ class _Reading:
         slug = source.partner or partner.slug or identity
         if source.format is None:
             self.fault(("source",), missing("no-format", "format", "source", self.tables.get("request", {})))
+        if (where := source.reserved(slug, partner.slug)) is not None:
+            self.fault(where, say("reserved", slug=slug))
         licence = self._licence(source.licence)
         if not source.url.startswith(("http://", "https://")) and re.match(r"[a-z]+://", source.url):
             self.fault(("source", "url"), say("url"))

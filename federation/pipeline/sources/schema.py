@@ -74,6 +74,14 @@ class SourceTable(_Table):
     openness: Literal["opendata", "commons", "collective", "private"] = "opendata"
     repair_encoding: bool = False
 
+    def reserved(self, slug: str, apart: str | None) -> tuple[str, ...] | None:
+        """Where the file gives its partner a name that none may have (``apart``: in [partner]); None if it does not."""
+        if slug not in RESERVED_SLUGS:
+            return None
+        if self.partner is None and apart is not None:
+            return ("partner", "slug")
+        return ("source", "id" if self.partner is None else "partner")
+
 
 class PartnerTable(_Table):
     """``[partner]``: how the partner is shown."""
