@@ -16,6 +16,7 @@ from federation.catalogue.statistics import Totals, totals
 from federation.engines import QueryLimits, SearchPage, SearchRequest
 from federation.errors import EngineUnavailable, QueryRejected
 from federation.vocabulary import Concept, fold
+from federation.web.activitypub import ACTIVITY, see_as2, wants_as2
 from federation.web.filters import concept_label
 from federation.web.language import language, say, show_number, text_in
 from federation.web.quality import quality_views
@@ -186,7 +187,7 @@ def partners() -> Response:
 
 @blueprint.get("/contributeur/<slug>")
 def partner(slug: str) -> Response:
-    """One contributor: its sources with their last runs, its projects."""
+    """One contributor: its sources with their last runs, its projects. Clients of ActivityPub are sent to its actor."""
     platform = site().platform
     known = catalogue().partner(slug)
     sources = [(source, platform.ledger.last_run(source.id)) for source in platform.ledger.sources_of(slug)]
@@ -194,11 +195,15 @@ def partner(slug: str) -> Response:
     found = platform.search.search(query.request())
     if known is None and not sources and not found.total:
         raise NotFound
+    actor = catalogue().actor(slug) if platform.federation.actor(slug) else None
+    if actor is not None and wants_as2():
+        return see_as2(actor)
     return page(
         "partner.html",
         links=[
             (href(f"/actors/{slug}"), "describedby", None),
             (href(f"/actors/{slug}.jsonld"), "alternate", JSONLD.media_type),
+            *([(actor, "alternate", ACTIVITY)] if actor else []),
         ],
         slug=slug,
         name=known.name if known else catalogue().partner_name(slug),

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from federation.activitypub.names import COMMONS, INSTANCE
 from federation.errors import ConfigError
 from federation.model import Openness
 from federation.pipeline.sources import Coverage, Crosswalk, Paging, load_source, parse_source
-from federation.pipeline.sources.schema import OPEN_TABLES, TABLES
+from federation.pipeline.sources.schema import OPEN_TABLES, RESERVED_SLUGS, SLUG, TABLES
 from federation.pipeline.sources.toml_lines import key_lines, line_of
 from federation.vocabulary import Vocabulary, load
 
@@ -151,6 +152,11 @@ def test_no_partner_has_the_name_of_an_actor_of_the_instance(
 ) -> None:
     """The Group's address would be the partner's."""
     assert f'{name}, line {line}: "commons" is the name of the commons itself' in refusal(text, vocabulary, name)
+
+
+def test_every_name_of_an_actor_of_the_instance_is_reserved_or_no_slug() -> None:
+    """The names stand in two layers, which cannot know each other."""
+    assert [name for name in (COMMONS, INSTANCE) if SLUG.match(name) and name not in RESERVED_SLUGS] == []
 
 
 def test_a_source_may_have_the_name_that_its_partner_may_not(vocabulary: Vocabulary) -> None:

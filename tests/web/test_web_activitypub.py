@@ -155,6 +155,18 @@ def test_people_are_sent_to_the_page(client: FlaskClient, path: str, page: str) 
     assert (response.status_code, response.headers["Location"]) == (303, page)
 
 
+def test_the_page_of_a_contributor_leads_to_its_actor(client: FlaskClient) -> None:
+    """By a link for browsers; by 303 for who asks for ActivityStreams; linked data stays where it was."""
+    shown = client.get("/contributeur/avise", headers={"Accept": BROWSER})
+    assert f'<{AVISE}>; rel="alternate"; type="{ACTIVITY}"' in shown.headers["Link"]
+    assert "Accept" in shown.headers["Vary"]
+
+    for accept in (ACTIVITY, MASTODON, FEDIFY):
+        sent = client.get("/contributeur/avise", headers={"Accept": accept})
+        assert (sent.status_code, sent.headers["Location"]) == (303, AVISE), accept
+    assert client.get("/contributeur/nobody", headers={"Accept": ACTIVITY}).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/actors/avise/outbox", "/activities/01KAJ0000000000000000000C1"])
 def test_what_has_no_page_is_shown_as_it_is(client: FlaskClient, path: str) -> None:
     """A browser takes anything."""
