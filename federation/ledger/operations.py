@@ -235,12 +235,10 @@ class Operations:
                 "Cette moisson ne peut pas être annulée : seules celles des 90 derniers jours le peuvent, et non une "
                 "annulation.",
             )
-        last = self._ledger.runs.last(report.source, ENDED)
-        undone = last is not None and (last.kind, last.of, last.state) == (RunKind.UNDO, name, RunState.SUCCEEDED)
-        if last is not None and undone:
+        if (undone := self._undone(name)) is not None:
             raise Refused(
-                f"This run is undone already ({last.run}), and no run has followed: there is nothing to do.",
-                f"Cette moisson est déjà annulée ({last.run}), et aucune autre n'a suivi : il n'y a rien à faire.",
+                f"This run is undone already ({undone}), and a run is undone once: there is nothing to do.",
+                f"Cette moisson est déjà annulée ({undone}), et ne l'est qu'une fois : il n'y a rien à faire.",
             )
         return self._again(report, RunKind.UNDO, Act.UNDO, by)
 
@@ -359,6 +357,13 @@ class Operations:
         name = self._order(report.source, Order(kind, report.run, {"by": by}))
         self._note(by, act, report.source, report.run)
         return name
+
+    def _undone(self, name: str) -> str | None:
+        """The run that has undone a run; None if there is none."""
+        done = (run.c.of == name, run.c.kind == RunKind.UNDO.value, run.c.state == RunState.SUCCEEDED.value)
+        with self._ledger.read() as tx:
+            found: str | None = tx.scalar(select(run.c.id).where(*done).limit(1))
+        return found
 
     def _order(self, source: str, order: Order) -> str:
         """Queue an order, unless the same one is waiting already."""

@@ -221,6 +221,9 @@ def test_a_run_is_undone_once(gardens: Path) -> None:
     assert (again.code, "déjà annulée" in again.said, undone in again.said) == (2, True, True)
     assert latest(gardens)["run"] == undone
     assert harvest(gardens).code == 0
+    once_more = carrefour(gardens, "run", "undo", bad)
+    assert (once_more.code, undone in once_more.said) == (2, True), "not after another harvest either"
+    assert harvest(gardens).code == 0, "the source is not paused"
 
 
 def test_a_replay_for_a_paused_source_says_what_comes_back(gardens: Path) -> None:
