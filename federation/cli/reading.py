@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import click
 from federation.cli.reports import project_count, run_line, run_values
 from federation.cli.shell import Shell
 from federation.errors import ConfigError, os_reason
-from federation.model import RunReport, RunState
+from federation.ledger.sources import SourceRow
+from federation.model import RunReport, RunState, Text
 
 FORMATS = {
     "json": ("application/sparql-results+json", "application/ld+json"),
@@ -23,6 +25,10 @@ FORMATS = {
     "tsv": ("text/tab-separated-values", "text/turtle"),
     "turtle": ("text/tab-separated-values", "text/turtle"),
     "nt": ("text/tab-separated-values", "application/n-triples"),
+}
+_IDLE: Mapping[str, Text] = {
+    "paused": {"fr": "en pause", "en": "paused"},
+    "retired": {"fr": "retirée du service", "en": "retired"},
 }
 
 
@@ -107,7 +113,7 @@ def export_command(shell: Shell, output: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status_command(shell: Shell, as_json: bool) -> None:
-    """Say what the commons holds, and how the last run of each source went.
+    """Say what the commons holds, how the last run of each source went, and which are not harvested, and why.
 
     A run whose process was killed is said to be interrupted; the next process that writes notes it so.
     """
@@ -116,19 +122,38 @@ def status_command(shell: Shell, as_json: bool) -> None:
     runs = platform.last_runs()
     if any(run is not None and run.state is RunState.RUNNING for run in runs.values()) and not platform.is_written():
         runs = {source: _cut(run) for source, run in runs.items()}
+    standing = {each.row.id: each.row for each in platform.operations.sources()}
+    faults = {name: found.text for name, found in platform.shelf.all().items() if isinstance(found, ConfigError)}
     if as_json:
         value = {
             "projects": projects,
             "partners": partners,
             "seq": platform.reader.seq,
             "sources": {source: run_values(run) if run else None for source, run in runs.items()},
+            "states": {source: {"state": row.state, "note": row.note} for source, row in standing.items()},
+            "faults": faults,
         }
         click.echo(json.dumps(value, ensure_ascii=False, indent=2))
         return
     click.echo(project_count(projects, partners, shell.lang))
     never = {"fr": "jamais moissonnée", "en": "never harvested"}
+    colon = " :" if shell.lang == "fr" else ":"
     for source, run in runs.items():
-        click.echo(f"{run.run}  {run_line(run, shell.lang)}" if run else f"{source} : {shell.say(never)}")
+        told = f"{run.run}  {run_line(run, shell.lang)}" if run else f"{source}{colon} {shell.say(never)}"
+        click.echo(told + _idle(standing.get(source), shell.lang))
+    broken = {"fr": "Fichier de source à corriger", "en": "Source file to correct"}
+    for text in faults.values():
+        click.echo(f"{shell.say(broken)}{colon} {shell.say(text)}")
+
+
+def _idle(row: SourceRow | None, lang: str) -> str:
+    """That a source is not harvested, and why, to be said after its last run; empty if it is in service."""
+    if row is None or row.state not in _IDLE:
+        return ""
+    head, _, run = (row.note or "").partition("undone: ")
+    undone = f"moisson annulée : {run}" if lang == "fr" else f"undone: {run}"
+    note = undone if run and not head else row.note
+    return f"{' ; ' if lang == 'fr' else '; '}{_IDLE[row.state][lang]}" + (f" ({note})" if note else "")
 
 
 def _cut(run: RunReport | None) -> RunReport | None:

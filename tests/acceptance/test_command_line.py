@@ -197,6 +197,23 @@ def test_the_reason_of_a_failure_is_told_in_the_language_of_the_call(gardens: Pa
     assert told["message"]["en"] not in harvested
 
 
+def test_status_says_what_is_not_harvested_and_why(gardens: Path) -> None:
+    """A source that is paused, with its reason, and a source file with a fault: in words and as JSON."""
+    assert carrefour(gardens, "harvest").code == 0
+    assert carrefour(gardens, "source", "pause", "jardins", "--reason", "export en travaux").code == 0
+    (gardens / "sources" / "autre.toml").write_text('[source]\nid = "autre"\nurl = \n', "utf-8")
+
+    french, english = (carrefour(gardens, "status", lang=lang).said for lang in ("fr", "en"))
+    said = status(gardens)
+
+    assert "en pause (export en travaux)" in french
+    assert "paused (export en travaux)" in english
+    assert "Fichier de source à corriger : autre.toml" in french
+    assert "Source file to correct: autre.toml" in english
+    assert said["states"]["jardins"] == {"state": "paused", "note": "export en travaux"}
+    assert set(said["faults"]["autre"]) == {"fr", "en"}
+
+
 def test_messages_follow_the_language(gardens: Path) -> None:
     """French and English reports; French unless the locale says English."""
     french, english = carrefour(gardens, "status", lang="fr"), carrefour(gardens, "status", lang="en")
