@@ -7,7 +7,18 @@ from datetime import timedelta
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from federation.web import activitypub, admin_requests, errors, meaning, pages, passages, runs, selfservice, things
+from federation.web import (
+    activitypub,
+    admin_requests,
+    errors,
+    inbox,
+    meaning,
+    pages,
+    passages,
+    runs,
+    selfservice,
+    things,
+)
 from federation.web.contract import Platform, RunBook, SourceLine
 from federation.web.filters import install_filters
 from federation.web.language import LanguagePrefix, install_translations
@@ -40,6 +51,8 @@ def create_app(platform: Platform) -> Flask:
         pages.blueprint,
         things.blueprint,
         activitypub.blueprint,
+        changes.blueprint,
+        inbox.blueprint,
         runs.blueprint,
         passages.blueprint,
         meaning.blueprint,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from federation.activitypub.desk import Answer
+from federation.activitypub.inbox import Answer as Receipt
+from federation.activitypub.signatures import Message
 from federation.catalogue.disclosure import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
 from federation.ledger.audit import AuditLine
@@ -266,6 +268,41 @@ class Federation(Protocol):
         """NodeInfo 2.1."""
 
 
+class Inbox(Protocol):
+    """Where other servers send their activities."""
+
+    def receive(self, message: Message, client: str) -> Receipt:
+        """Take one raw request from a client address; 202 only once it is durable. Never raises for its content."""
+
+
+class ChangeFeed(Protocol):
+    """What keeps other Carrefours in step with us: plain documents, see activitypub/changes.py."""
+
+    def feed(self) -> Mapping[str, Any]:
+        """The change feed as a collection."""
+
+    def page(self, number: int) -> Mapping[str, Any] | None:
+        """One page of it, numbered from the oldest; None after the newest."""
+
+    def digest(self) -> Mapping[str, Any]:
+        """Count and combined digest of each partner's records."""
+
+    def manifest(self) -> Mapping[str, Any]:
+        """Where the manifest of each partner begins."""
+
+    def manifest_part(self, slug: str, after: str = "") -> Mapping[str, Any]:
+        """Some records of a partner, from after a key: address, digest, date."""
+
+    def seq(self) -> int:
+        """The change up to which all of this is complete."""
+
+    def dump_part(self, slug: str, after: str = "") -> Mapping[str, Any]:
+        """Some records of a partner, whole, from after a key."""
+
+    def dump(self) -> Iterator[bytes]:
+        """All public records, line by line."""
+
+
 class Platform(Protocol):
     """The composition root, as the web sees it. ``reader`` is asked anew for each request."""
 
@@ -287,6 +324,10 @@ class Platform(Protocol):
     def joining(self) -> JoiningDesk: ...
     @property
     def federation(self) -> Federation: ...
+    @property
+    def changes(self) -> ChangeFeed: ...
+    @property
+    def inbox(self) -> Inbox: ...
 
     def disclosure(self, run: RunReport) -> Disclosure:
         """What of the findings of a run anybody may read."""

@@ -1,0 +1,87 @@
+"""POST to our inboxes: the raw request goes to the platform, a status comes back. Personal and shared ones are one.
+
+Must never read more than the cap, believe X-Forwarded-Host, nor say more than a status.
+
+WSGI joins repeated header fields with a comma and does not keep their order; the server has undone a chunked body and
+dropped names with underscores. The signatures' rules count a comma too many in Digest, Date or Host as a repetition.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+
+from federation.activitypub.inbox import Answer
+from federation.activitypub.names import COMMONS
+from federation.activitypub.signatures import Message
+from federation.activitypub.strictjson import MAX_BYTES
+from federation.web.errors import problem
+from federation.web.language import LANGUAGE_KEY
+from federation.web.site import site
+
+blueprint = Blueprint("inbox", __name__)
+
+_PLAIN = {"CONTENT_TYPE": "Content-Type", "CONTENT_LENGTH": "Content-Length"}
+
+
+@blueprint.post("/inbox")
+@blueprint.post("/actor/inbox")
+def shared() -> Response:
+    """The shared inbox, and the instance's own."""
+    return _take()
+
+
+@blueprint.post("/actors/<slug>/inbox")
+def personal(slug: str) -> Response:
+    """The inbox of the Group, or of a partner. Raises NotFound if there is no such actor."""
+    if slug != COMMONS and site().platform.federation.actor(slug) is None:
+        raise NotFound
+    return _take()
+
+
+def _take() -> Response:
+    if LANGUAGE_KEY in request.environ:
+        raise NotFound  # an inbox has one address, without a language
+    body = _body()
+    if body is None:
+        return _answer(Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+    message = Message(request.method, _target(), _headers(), body)
+    return _answer(site().platform.inbox.receive(message, request.remote_addr or ""))
+
+
+def _target() -> str:
+    """The request target as it came; nothing made of the decoded path, which signatures do not cover."""
+    return str(request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or "")
+
+
+def _headers() -> tuple[tuple[str, str], ...]:
+    found = [(_PLAIN[key], str(value)) for key, value in request.environ.items() if key in _PLAIN and value]
+    names = [key for key in request.environ if key.startswith("HTTP_")]
+    found += [(key[5:].replace("_", "-").title(), str(request.environ[key])) for key in names]
+    return tuple(found)
+
+
+def _body() -> bytes | None:
+    """The raw body; None if it is longer than the cap, whatever length was announced."""
+    if (request.content_length or 0) > MAX_BYTES:
+        return None
+    request.max_content_length = MAX_BYTES
+    try:
+        body = request.stream.read(MAX_BYTES + 1)
+    except RequestEntityTooLarge:
+        return None
+    return None if len(body) > MAX_BYTES else body
+
+
+def _answer(answer: Answer) -> Response:
+    """The same body for the same status, for everybody."""
+    if answer.status == HTTPStatus.ACCEPTED:
+        response = Response("", answer.status)
+        response.headers.remove("Content-Type")
+    else:
+        response = problem(answer.status)
+    response.headers.extend(answer.headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response
