@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from federation.web import (
     activitypub,
     admin_requests,
+    changes,
     errors,
     inbox,
     meaning,
