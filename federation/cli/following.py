@@ -20,6 +20,7 @@ from federation.platform import Platform
 
 LOOK = 0.3  # seconds between two looks at a run
 ARRIVES = 3.0  # seconds that a worker takes at most between taking the instance and taking orders
+INDEXED = 15.0  # seconds that the search index may be behind the graph when a run has ended
 TAKE_OVER = 2.0  # seconds between two attempts to do it here: the worker may have gone
 
 
@@ -77,7 +78,7 @@ def follow(
 ) -> None:
     """Wait until the worker has done ``orders`` (label and run), and show each when it has ended.
 
-    An interruption leaves the orders.
+    Search tells of what they brought then, unless its index takes very long. An interruption leaves the orders.
     """
     text = {
         "fr": f"Le processus {platform.desk.worker()} moissonne déjà : les ordres lui sont laissés.",
@@ -89,6 +90,7 @@ def follow(
             with progress_bar(label) as progress:
                 report = _ended(platform, run, progress)
             show(report)
+        _indexed(platform)
     except KeyboardInterrupt:
         text = {
             "fr": "Interrompu : les ordres restent dans la file, et la moisson se fera sans vous (carrefour status).",
@@ -141,6 +143,13 @@ def _ended(platform: Platform, run: str, progress: Progress) -> RunReport:
             tried = time.monotonic()
             with suppress(DataFolderBusy):
                 platform.work(threading.Event(), Watcher(lambda _: None, lambda _: None), until_idle=True, due=False)
+        time.sleep(LOOK)
+
+
+def _indexed(platform: Platform) -> None:
+    """Wait until the index, which the worker writes after a run has ended, is up to what readers see of the graph."""
+    until = time.monotonic() + INDEXED
+    while platform.search.seq < platform.reader.seq and time.monotonic() < until:
         time.sleep(LOOK)
 
 
