@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,7 @@ def test_comments_come_in_english_too() -> None:
 
     assert found.text.startswith("# Proposed from 30 records")
     assert "Columns left out: Couleur du portail" in found.text
+    assert re.search(r"×\d+: [A-Z].*\w\?$", found.text, re.MULTILINE), "English has no space before a question mark"
 
 
 def test_a_proposal_says_that_no_record_was_read() -> None:

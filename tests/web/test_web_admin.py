@@ -17,7 +17,7 @@ from sample_commons import SCRIPT
 
 from federation.ledger.audit import Act
 from federation.ledger.sessions import ABSOLUTE, IDLE
-from federation.model import Rule, RunKind, RunReport, RunState
+from federation.model import Counts, Rule, RunKind, RunReport, RunState
 from federation.web import create_app
 from federation.web.admin_session import COOKIE, MAX_FORM
 
@@ -244,6 +244,23 @@ def test_logging_out_ends_the_session_and_takes_the_cookie(ana: FlaskClient, des
 
 
 # -- with a session -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_held_back_and_what_is_rejected_stand_apart(ana: FlaskClient, desk: Desk) -> None:
+    """In the tables of runs as everywhere else: a column for each."""
+    run = desk.memory.runs.start("jardins", "jardins", desk.at, 1)
+    counts = Counts(read=40, accepted=12, unchanged=12, held=17, rejected=11)
+    desk.memory.runs.finish(
+        RunReport(run, "jardins", "jardins", RunState.WITH_REJECTS, desk.at, desk.at, counts, live=29)
+    )
+
+    for path in ("/admin/runs", "/admin/sources/jardins"):
+        page = ana.get(path).text
+        heads = re.findall(r'<th scope="col">([^<]+)</th>', page)
+        cells = re.findall(r'<td class="n">([^<]+)</td>', page)
+        assert heads[-2:] == ["Retenues", "Rejetées"]
+        assert cells[-2:] == ["17", "11"]
+    assert "Held back" in ana.get("/en/admin/runs").text
 
 
 @pytest.mark.parametrize("after", [IDLE, ABSOLUTE])

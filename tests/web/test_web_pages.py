@@ -178,6 +178,8 @@ def test_the_list_says_the_search_and_lets_it_be_undone(client: FlaskClient) -> 
     assert active["Retirer ZZZ (valeur inconnue) ×"] == "/projets?q=graines&theme=AGR"
     assert active["Retirer « graines » ×"] == "/projets?theme=AGR&theme=ZZZ"
     assert active["Tout effacer"] == "/projets"
+    english = tree(client, "/en/projets?q=graines", 200)
+    assert "Remove “graines” ×" in [text_of(link) for link in english.findall(".//ul[@class='active']//a")]
     boxes = {box.get("value"): box.get("checked") for box in page.findall(".//input[@type='checkbox']")}
     assert boxes["AGR"] is not None
     assert boxes["BIO"] is None

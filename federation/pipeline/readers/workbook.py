@@ -48,7 +48,7 @@ class Workbook:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(body))
         except zipfile.BadZipFile as error:
-            raise damaged(str(error)) from error
+            raise damaged("archive zip incomplète", "incomplete zip archive") from error
         self._check_size()
         self.sheets: dict[str, str] = {}
         self.epoch_1904 = False
@@ -85,12 +85,12 @@ class Workbook:
                 ):
                     yield local_name(element), element
         except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, etree.XMLSyntaxError, NotImplementedError) as error:
-            raise damaged(f"{name}: {error}") from error
+            raise damaged(f"{name} ne se lit pas", f"{name} cannot be read") from error
 
     def _refuse_doctype(self, name: str) -> None:
         with self._zip.open(name) as stream:
             if b"<!DOCTYPE" in stream.read(1024):
-                raise damaged("DOCTYPE")
+                raise damaged(f"{name} a un DOCTYPE", f"{name} has a DOCTYPE")
 
     def _read_index(self) -> None:
         names = set(self._zip.namelist())
@@ -177,10 +177,10 @@ def clear(element: etree._Element) -> None:
         del parent[0]
 
 
-def damaged(detail: str) -> UnreadableFeed:
-    """The workbook is broken or was cut."""
+def damaged(french: str, english: str) -> UnreadableFeed:
+    """The workbook is broken or was cut, and where."""
     return UnreadableFeed(
         "workbook-damaged",
-        f"Le classeur est abîmé ou coupé ({detail}). Enregistrez-le de nouveau en .xlsx.",
-        f"The workbook is damaged or was cut ({detail}). Save it again as .xlsx.",
+        f"Le classeur est abîmé ou coupé ({french}). Enregistrez-le de nouveau en .xlsx.",
+        f"The workbook is damaged or was cut ({english}). Save it again as .xlsx.",
     )

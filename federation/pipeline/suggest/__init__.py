@@ -338,7 +338,8 @@ class _Draft:
                 yield note(f"{quoted(word)} = false  # ×{count}")
             else:
                 label = near.labels.get(self._lang) or near.labels.get("fr", near.code)
-                yield note(f"{quoted(word)} = {quoted(near.code)}  # ×{count} : {label} ?")
+                asked = f" : {label} ?" if self._lang == "fr" else f": {label}?"
+                yield note(f"{quoted(word)} = {quoted(near.code)}  # ×{count}{asked}")
 
     def _rest(self, source: Source) -> Iterator[str]:
         read_already = {path for paths in (*source.fields.values(), source.records.id) for path in paths}

@@ -183,8 +183,19 @@ def test_entities_are_never_resolved() -> None:
 
 def test_a_sheet_that_is_no_xml_is_damaged() -> None:
     """Broken XML inside a good archive gives a plain sentence."""
-    with pytest.raises(UnreadableFeed, match="damaged"):
+    with pytest.raises(UnreadableFeed, match="damaged") as refused:
         reading(repacked(workbook(["a"], [1]), xl__worksheets__sheet1_xml=b"<worksheet><sheetData><row>"), "xlsx")
+
+    assert "(xl/worksheets/sheet1.xml ne se lit pas)" in refused.value.text["fr"]
+
+
+def test_a_workbook_that_was_cut_is_told_in_french_too() -> None:
+    """Nothing of the library's English stands in the French sentence."""
+    with pytest.raises(UnreadableFeed) as refused:
+        reading(workbook(["a"], [1])[:200], "xlsx")
+
+    assert "(archive zip incomplète)" in refused.value.text["fr"]
+    assert "(incomplete zip archive)" in refused.value.text["en"]
 
 
 def test_rows_are_limited() -> None:
