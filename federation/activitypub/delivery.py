@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from federation.activitypub.crew import Crew
 from federation.activitypub.fanout import FanOut
@@ -60,11 +62,16 @@ class Deliverer:
         chance: Callable[[], float],
         pace: Pace | None = None,
         returned: Callable[[str], None] = lambda _host: None,
+        feeds: Sequence[Callable[[], bool]] = (),
         holder: str = HOLDER,
     ) -> None:
-        """``chance``: from 0 to 1, spreads the retries; ``returned`` is told of a host that answers again."""
+        """``chance``: from 0 to 1, spreads the retries; ``returned`` is told of a host that answers again.
+
+        ``feeds`` make what is to be delivered (outbound.py, profiles.py), in a thread of their own; each says whether
+        there was any.
+        """
         self._ledger, self._names, self._knock, self._clock = ledger, names, knock, clock
-        self._pace = pace or Pace()
+        self._pace, self._feeds = pace or Pace(), tuple(feeds)
         self._holder = holder
         self._fan_out = FanOut(ledger, names, clock, holder)
         self._settling = Settling(ledger, clock, chance, holder, returned)
@@ -73,7 +80,7 @@ class Deliverer:
         self._unwritten: list[Attempt] = []
         self._in_hand: dict[int, datetime] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._tidied: datetime | None = None
 
     # -- from outside
@@ -81,16 +88,21 @@ class Deliverer:
     def start(self) -> None:
         """Deliver in the background from now on, and take over what was left in hand."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._stop,), name="delivery", daemon=True)
-        self._thread.start()
+        runs = {"delivery": self._run, "outbound": self._feed} if self._feeds else {"delivery": self._run}
+        self._threads = [
+            threading.Thread(target=run, args=(self._stop,), name=name, daemon=True) for name, run in runs.items()
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, seconds: float = 0.9) -> None:
         """End within ``seconds``; what is in flight then keeps its lease and is sent again at the next start."""
         self._stop.set()
         self.wake()
-        if self._thread is not None:
-            self._thread.join(seconds)
-            self._thread = None
+        end = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        self._threads = []
 
     def wake(self) -> None:
         """Look at once: there is something new."""
@@ -104,6 +116,9 @@ class Deliverer:
     def work_off(self) -> None:
         """Do in this thread all that is due now (tests, the command line). Raises EngineUnavailable."""
         self._tidy()
+        for feed in self._feeds:
+            while feed():
+                continue
         while True:
             expanded = self._fan_out.expand()
             lanes = self._claim(self._pace.quick)
@@ -112,6 +127,18 @@ class Deliverer:
             self._write(0.0)
             if not expanded and not lanes:
                 return
+
+    # -- the thread that makes what is to be delivered
+
+    def _feed(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            for feed in self._feeds:
+                self._again(partial(self._fed, feed, stop), stop)
+            stop.wait(self._pace.poll)
+
+    def _fed(self, feed: Callable[[], bool], stop: threading.Event) -> None:
+        while not stop.is_set() and feed():
+            self.wake()
 
     # -- the thread that gives out and writes down
 

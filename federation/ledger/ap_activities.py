@@ -128,6 +128,18 @@ class Activities:
                 for part in in_parts(objects)
             )
 
+    def blank(self, ids: Iterable[str], tx: Connection) -> None:
+        """Drop the bytes of some activities; ids and places stay. What waits to be delivered of them is not sent."""
+        for part in in_parts(ids):
+            tx.execute(update(ap_activity).where(ap_activity.c.id.in_(part)).values(document=b""))
+
+    def objects_of(self, actor: str) -> list[str]:
+        """What an actor has created, in order of name."""
+        created = (ap_activity.c.actor == actor, ap_activity.c.kind == "Create", ap_activity.c.object.is_not(None))
+        query = select(ap_activity.c.object).where(*created).distinct().order_by(ap_activity.c.object)
+        with self._database.read() as tx:
+            return [name for name in tx.scalars(query) if name is not None]
+
     def counts(self) -> dict[str, int]:
         """Number of activities by kind."""
         with self._database.read() as tx:
