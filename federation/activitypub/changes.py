@@ -193,11 +193,12 @@ class Changes:
         head = self._head(self._ledger.ap_digests.seq())
         reader, records, taken, size = self._reader(), [], [], 0
         rows = self._rows(slug, after, DUMP_PART)
+        there = self._ledger.ap_digests.objects(row.record for row in rows)
         for row in rows:
             taken.append(row)
             given = self._record(row, reader)
             if given is not None:
-                records.append(given)
+                records.append({"object": there.get(row.record) or self._names.object(row.record), **given})
                 size += len(given["data"])
             if size > _DUMP_BYTES:
                 break

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 
 from federation.ledger.ap_schema import ap_digest, ap_object, ap_tally
 from federation.ledger.database import Database
@@ -179,6 +179,18 @@ class Digests:
         with self._database.read() as tx:
             for row in tx.execution_options(yield_per=5_000).execute(query):
                 yield row[0], row[1]
+
+    def held_between(self, source: str, after: str, last: str) -> dict[str, str]:
+        """Of that the records whose IRIs lie after one and not after another, in byte order; empty: no bound."""
+        iri: ColumnElement[str] = record_state.c.record
+        if self._database.dialect == "postgresql":
+            iri = iri.collate("C")
+        kept = [record_state.c.source == source, record_state.c.state.in_([state.value for state in PRESENT])]
+        kept += [iri > after] if after else []
+        kept += [iri <= last] if last else []
+        with self._database.read() as tx:
+            rows = tx.execute(select(record_state.c.record, record_state.c.raw_hash).where(*kept))
+            return {row[0]: row[1] for row in rows}
 
     def _seq(self, tx: Connection) -> int:
         return tx.scalar(select(cursor.c.seq).where(cursor.c.consumer == FOLLOWER)) or 0

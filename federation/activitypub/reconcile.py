@@ -1,0 +1,233 @@
+"""Keeps in step with the Carrefours that we follow: an errand of the worker, whose fetches go on beside it.
+
+Must never wait for the network in the writing thread, nor take in anything but by ``Writer.push_records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from federation.activitypub.catchup import CatchUp, Haul
+from federation.activitypub.exchange import Sign
+from federation.activitypub.origins import origin_of
+from federation.activitypub.peerfeed import Fetching, PeerFeed
+from federation.activitypub.refusal import Refused
+from federation.errors import ConfigError, PeerError
+from federation.ledger import Ledger
+from federation.ledger.ap_objects import ObjectRow, ObjectState
+from federation.ledger.ap_peers import SyncRow
+from federation.ledger.records import PRESENT
+from federation.ledger.times import to_text
+from federation.model import RunReport, RunState
+from federation.pipeline.peering import PeerPartner
+from federation.pipeline.pushed import PushedRecord
+
+WEEK = timedelta(days=7)
+"""From one comparison with a peer to the next, if nothing asks for one sooner."""
+
+LOOK = timedelta(seconds=10)
+"""From one look for peers to the next."""
+
+PEERS_AT_ONCE = 4
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+_AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
+_LIVE = frozenset(state.value for state in PRESENT)
+
+
+class Writing(Protocol):
+    """The writing side of an open instance (writer.Writer), as far as it is needed here."""
+
+    def push_records(self, partner: PeerPartner, records: Sequence[PushedRecord]) -> RunReport:
+        """Take records of one partner of another Carrefour into the graph."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A peer that is being caught up with: its hauls, and the one that is being fetched."""
+
+    hauls: Iterator[Haul]
+    asked: str | None
+    coming: Future[Haul | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """A peer that failed: how long nobody asks it."""
+
+    until: datetime
+    length: timedelta
+
+
+def ask(ledger: Ledger, actor: str, now: datetime, confirmed: bool = False) -> bool:
+    """Ask the worker to catch up soon with a peer that we follow, by the id of its commons; False if we follow it not.
+
+    For its breaker that has closed, a gap in its numbers, ``carrefour peers sync``. ``confirmed``: a person agrees to
+    what the guard would withhold of the whole (the guard of each run still stands).
+    """
+    if ledger.ap_syncs.get(actor) is None:
+        return False
+    if confirmed:
+        ledger.cursors.set_fact(_confirmed(actor), "1")
+    ledger.ap_syncs.ask(actor, now)
+    return True
+
+
+def ask_host(ledger: Ledger, host: str, now: datetime) -> int:
+    """The same for every peer on a host (``host`` or ``host:port``); return how many there are."""
+    actors = [one.actor for one in ledger.ap_syncs.all() if origin_of(one.origin).authority == host]
+    return sum(ask(ledger, actor, now) for actor in actors)
+
+
+def _confirmed(actor: str) -> str:
+    return f"sync-confirmed/{actor}"
+
+
+class Reconciler:
+    """One per worker. :meth:`step` only in the thread that may write. ``sign`` signs our GETs, as the instance."""
+
+    def __init__(
+        self, ledger: Ledger, remote: Fetching, clock: Callable[[], datetime], sign: Sign | None = None
+    ) -> None:
+        self._ledger, self._remote, self._clock, self._sign = ledger, remote, clock, sign
+        self._pool = ThreadPoolExecutor(PEERS_AT_ONCE, "sync")
+        self._walks: dict[str, _Walk] = {}
+        self._pauses: dict[str, _Pause] = {}
+        self._looked: datetime | None = None
+
+    def step(self, writer: Writing) -> bool:
+        """Take in what one peer has given, if any has; say whether one had. Raises EngineUnavailable, DataFolderBusy."""
+        now = self._clock()
+        if self._looked is None or abs(now - self._looked) >= LOOK:
+            self._look(now)
+        for actor, walk in list(self._walks.items()):
+            if walk.coming.done():
+                del self._walks[actor]
+                self._go_on(actor, walk, writer)
+                self._walks |= {actor: self._walks.pop(actor)} if actor in self._walks else {}  # the others' turn
+                return True
+        return False
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still being caught up with."""
+        return bool(self._walks)
+
+    def close(self) -> None:
+        """End: what is being fetched is thrown away, and fetched again next time."""
+        self._pool.shutdown(cancel_futures=True)
+
+    # -- whom to ask
+
+    def _look(self, now: datetime) -> None:
+        if self._looked is None:  # we were down: whatever was said meanwhile may have been lost
+            for one in self._ledger.ap_syncs.all():
+                self._ledger.ap_syncs.ask(one.actor, now)
+        self._looked = now
+        for row in self._ledger.ap_syncs.due(now - WEEK):
+            if row.actor not in self._walks and self._may_ask(row, now):
+                self._begin(row)
+
+    def _may_ask(self, row: SyncRow, now: datetime) -> bool:
+        """Nobody asks a peer that has just failed, whose breaker is open, or that is blocked."""
+        pause = self._pauses.get(row.actor)
+        if pause is not None and now < pause.until:
+            return False
+        host = origin_of(row.origin).authority
+        until = self._ledger.ap_hosts.get(host).breaker.open_until
+        if until is not None and until > to_text(now):
+            return False
+        return self._ledger.ap_blocks.find([row.actor, row.origin, host, origin_of(row.origin).host]) is None
+
+    def _begin(self, row: SyncRow) -> None:
+        feed = PeerFeed(self._remote, row.origin, self._sign)
+        confirmed = bool(self._ledger.cursors.fact(_confirmed(row.actor)))
+        hauls = CatchUp(feed, self._ledger, row, self._clock, confirmed).hauls()
+        self._walks[row.actor] = _Walk(hauls, row.asked, self._pool.submit(next, hauls, None))
+
+    # -- what came
+
+    def _go_on(self, actor: str, walk: _Walk, writer: Writing) -> None:
+        """Take in what a walk has brought and let it bring more, unless it has ended, or we do not follow any more."""
+        try:
+            haul = walk.coming.result()
+        except Refused:
+            self._pause(actor)
+            return
+        stored = self._ledger.ap_syncs.get(actor)
+        if haul is None or stored is None:
+            return
+        if haul.records and haul.partner is not None and not self._take(haul.partner, haul, writer):
+            self._pause(actor)
+            return
+        asked = stored.asked
+        if haul.done:
+            self._pauses.pop(actor, None)
+            self._ledger.cursors.set_fact(_confirmed(actor), "")
+            asked = None if stored.asked == walk.asked and not haul.again else to_text(self._clock())
+        compared = to_text(self._clock()) if haul.done else stored.compared
+        self._ledger.ap_syncs.put(haul.sync._replace(asked=asked, compared=compared))
+        self._walks[actor] = replace(walk, coming=self._pool.submit(next, walk.hauls, None))
+
+    def _take(self, partner: PeerPartner, haul: Haul, writer: Writing) -> bool:
+        """Push records of a partner; False if that is to be tried again later. What a pause withholds is left out."""
+        kept = self._ledger.ap_objects.many(haul.objects.values())
+        erased = {id_ for id_, row in kept.items() if row.state == ObjectState.ERASED}
+        records = [one for one in haul.records if haul.objects.get(one.record) not in erased]
+        if not records:
+            return True
+        try:
+            report = writer.push_records(partner, records)
+        except (ConfigError, PeerError):
+            return True  # its source is idle here: a person paused or retired it
+        if report.state in _AGAIN:
+            return False
+        self._note(partner, records, haul)
+        return True
+
+    def _note(self, partner: PeerPartner, records: Sequence[PushedRecord], haul: Haul) -> None:
+        """Keep of each object what the inbox asks of it: whose it is, since when, and whether it is gone."""
+        now = self._clock()
+        states = self._ledger.records.get([one.record for one in records])
+        named = self._ledger.ap_digests.objects(one.record for one in records)
+        rows, gone = [], []
+        for one in records:
+            id_ = named.get(one.record) or haul.objects.get(one.record) or _object_of(one.record)
+            state = states.get(one.record)
+            live = state is not None and state.state in _LIVE
+            if live and one.data is not None and state is not None and f"sha-256:{state.raw_hash}" == one.digest:
+                if id_.startswith(f"{partner.origin}/objects/"):
+                    rows.append(_row(id_, one, partner, now))
+            elif not live and one.data is None:
+                gone.append(id_)
+        with self._ledger.write() as tx:
+            self._ledger.ap_objects.put(rows, tx)
+            self._ledger.ap_objects.bury(gone, now, tx)
+
+    def _pause(self, actor: str) -> None:
+        before = self._pauses.get(actor)
+        length = _FIRST_PAUSE if before is None else min(before.length * 2, _LONGEST_PAUSE)
+        self._pauses[actor] = _Pause(self._clock() + length, length)
+
+
+def _object_of(record: str) -> str:
+    return record.replace("/records/", "/objects/", 1)
+
+
+def _row(id_: str, one: PushedRecord, partner: PeerPartner, now: datetime) -> ObjectRow:
+    return ObjectRow(
+        id=id_,
+        record=one.record,
+        owner=one.owner,
+        host=origin_of(one.owner).authority,
+        source=partner.slug,
+        updated=one.updated,
+        digest=one.digest,
+        state=ObjectState.LIVE,
+        audience="public",
+        provenance=one.received.words(),
+        checked=to_text(now),
+    )
