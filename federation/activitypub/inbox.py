@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 from federation.activitypub import proofs, signatures
 from federation.activitypub.audience import is_public
@@ -219,14 +219,12 @@ class Inbox:
 
         Raises Unauthorised, Refused (413), Busy.
         """
-        methods = {
-            each.get("verificationMethod")
-            for each in _listed(activity.get("proof"))
-            if isinstance(each, Mapping) and each.get("cryptosuite") == proofs.SUITE
-        }
-        if len(message.body) > MAX_JSONLD_BYTES and methods:
-            raise Refused("proof:size", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        for method in methods:
+        listed = activity.get("proof")
+        ours = [each for each in (listed if isinstance(listed, list) else [listed]) if _is_ours(each)]
+        if len(ours) == 1:
+            method = ours[0].get("verificationMethod")
+            if len(message.body) > MAX_JSONLD_BYTES:
+                raise Refused("proof:size", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             if not isinstance(method, str):
                 raise Unauthorised("proof-form")
             actor = check_sender(activity, method)
@@ -287,8 +285,9 @@ def _claim_of_proof(proof: proofs.Proof, target: str) -> _Claim:
     return _Claim(proof.document, check_sender(proof.document, key_id), key_id, Purpose.PROOF, None, verify, stated)
 
 
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _is_ours(proof: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a proof is of the suite that counts; :mod:`proofs` judges it."""
+    return isinstance(proof, Mapping) and (proof.get("type"), proof.get("cryptosuite")) == (proofs.TYPE, proofs.SUITE)
 
 
 def _row(message: Message, claim: _Claim, host: str, seen: str) -> Received:
