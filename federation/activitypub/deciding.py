@@ -1,0 +1,343 @@
+"""Decides what becomes of a kept activity (intake, step 9): an end, an effect in the ledger, a statement for a graph.
+
+Reads, fetches and expands; it must never write but through the effects it gives back, and holds nothing for proved that
+the activity's own actor may not say (authority.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from federation.activitypub import proofs
+from federation.activitypub.activities import FollowRef
+from federation.activitypub.audience import is_public
+from federation.activitypub.authority import Document, Known, actor_of, id_of, is_actor, may_state, same_origin
+from federation.activitypub.directory import Directory
+from federation.activitypub.follows import Mode, Relations, follow_mode, record_mode
+from federation.activitypub.graphs import Ready
+from federation.activitypub.names import Names
+from federation.activitypub.origins import origin_of
+from federation.activitypub.refusal import Forbidden, Refused
+from federation.activitypub.resolve import ABOUT_OBJECTS, BRINGING, Resolver, Statement, record_of
+from federation.activitypub.strictjson import parse_activity
+from federation.ledger import Ledger
+from federation.ledger.ap_inbox import InboxRow, InboxState
+from federation.ledger.ap_peers import ActorRow, BindingRow, SyncRow
+from federation.ledger.times import from_text, to_text
+from federation.pipeline.pushed import Received
+
+APPROVED = "ap-approved:"
+"""Before the number of an activity in the inbox: the fact that a person let it in."""
+
+_METHODS = {"http": "http-signature"}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A kept activity, read. ``about``: what it is about; of two about one thing the first is worked on first."""
+
+    row: InboxRow
+    document: Document
+    received: Received
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing is to be done, or not now."""
+
+    state: InboxState
+    rule: str
+    next_try: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An effect in the ledger. It gives the rule that it went by."""
+
+    effect: Callable[[Connection], str]
+    state: InboxState = InboxState.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Who is blocked, bound and in step with us, as a round of work begins."""
+
+    blocked: frozenset[str]
+    bindings: Mapping[str, BindingRow]
+    syncs: Mapping[str, SyncRow]
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Snapshot:
+        """What the ledger says now."""
+        return cls(
+            frozenset(block.subject for block in ledger.ap_blocks.all()),
+            {row.actor: row for row in ledger.ap_bindings.all()},
+            {row.actor: row for row in ledger.ap_syncs.all()},
+        )
+
+    def blocks(self, actor: str) -> bool:
+        """Whether an actor, or its host, is blocked."""
+        return actor in self.blocked or origin_of(actor).authority in self.blocked
+
+    def peer_of(self, actor: str) -> SyncRow | None:
+        """The sync peer on whose server an actor lives."""
+        return next((row for row in self.syncs.values() if same_origin(row.origin, actor)), None)
+
+
+def piece_of(row: InboxRow) -> Piece:
+    """Read a kept activity; of one that came with a proof only what the proof covers. Raises Refused."""
+    if row.raw is None:
+        raise Refused("intake:purged")
+    document: Document = parse_activity(row.raw)
+    at = from_text(row.received)
+    method, key = str(row.verdict.get("method", "http")), str(row.verdict.get("key", ""))
+    if method == "proof":
+        proof = proofs.parse(document, now=at)
+        if proof is None:
+            raise Refused("intake:proof")
+        document = proof.document
+    if document.get("id") != row.activity or document.get("actor") != row.actor:
+        raise Refused("intake:row")
+    source = str(origin_of(row.actor))
+    received = Received(source, _METHODS.get(method, method), at, key, row.activity, row.sha256)
+    return Piece(row, document, received, _about(document))
+
+
+class Decider:
+    """Safe for threads."""
+
+    def __init__(
+        self, ledger: Ledger, names: Names, relations: Relations, directory: Directory, resolver: Resolver
+    ) -> None:
+        self._ledger, self._names, self._relations = ledger, names, relations
+        self._directory, self._resolver = directory, resolver
+        self._ways: Mapping[str, Callable[[Piece, Snapshot], End | Act | Ready]] = {
+            "Follow": self._follow,
+            "Undo": self._undo,
+            "Accept": self._answer,
+            "Reject": self._answer,
+            "Flag": self._flag,
+            "Like": self._count,
+            "Announce": self._announce,
+            "Create": self._object,
+            "Update": self._object,
+            "Delete": self._delete,
+        }
+
+    def decide(self, piece: Piece, snapshot: Snapshot) -> End | Act | Ready:
+        """Decide on one piece. Raises Refused, RemoteFault, Busy, EngineUnavailable."""
+        if snapshot.blocks(actor_of(piece.document)):
+            return _drop("blocked")
+        way = self._ways.get(str(piece.document["type"]))
+        return _drop("unsupported") if way is None else way(piece, snapshot)
+
+    # -- relations: plain JSON
+
+    def _follow(self, piece: Piece, _snapshot: Snapshot) -> End | Act:
+        followed = piece.document.get("object")
+        followed = followed.get("id") if isinstance(followed, Mapping) else followed
+        if not isinstance(followed, str) or not self._relations.is_ours(followed):
+            return _drop("follow-unknown")
+        actor = actor_of(piece.document)
+        follower = self._directory.actor(actor)
+        mode = follow_mode(self._ledger.ap_hosts.get(follower.host))
+        asked = FollowRef(piece.row.activity, actor, followed)
+        return Act(lambda tx: self._relations.followed(asked, follower, mode, tx))
+
+    def _undo(self, piece: Piece, _snapshot: Snapshot) -> End | Act:
+        document = piece.document
+        may_state(document)
+        thing = document["object"]
+        undone = thing if isinstance(thing, str) else str(thing.get("id", ""))
+        before = self._ledger.ap_inbox.by_activity(undone)
+        if before is not None and before.actor == document["actor"] and before.kind in {"Like", "Announce"}:
+            about, kind = before.object, before.kind
+            counted = before.outcome == "counted" and about is not None
+            return Act(lambda tx: self._tally(kind, str(about), -1, tx) if counted else "undo-unknown")
+        return Act(lambda tx: self._relations.undone(document, tx))
+
+    def _answer(self, piece: Piece, _snapshot: Snapshot) -> Act:
+        return Act(lambda tx: self._relations.answered(piece.document, tx))
+
+    def _flag(self, _piece: Piece, _snapshot: Snapshot) -> End:
+        return End(InboxState.QUARANTINED, "flag")
+
+    def _count(self, piece: Piece, _snapshot: Snapshot) -> End | Act:
+        about = _named(piece.document.get("object"))
+        if about is None or not self._is_ours(about):
+            return _drop("not-ours")
+        return Act(lambda tx: self._tally(str(piece.document["type"]), about, 1, tx))
+
+    def _tally(self, kind: str, about: str, by: int, tx: Connection) -> str:
+        """Count what is said of a thing of ours; the counts have nothing to do with its graph."""
+        key = tally_key(kind, about)
+        self._ledger.cursors.set_fact(key, str(max(0, int(self._ledger.cursors.fact(key) or "0") + by)), tx)
+        return "counted" if by > 0 else "undo-done"
+
+    def _is_ours(self, named: str) -> bool:
+        return self._names.record(named) is not None or self._names.ulid(named) is not None
+
+    # -- what is passed on
+
+    def _announce(self, piece: Piece, snapshot: Snapshot) -> End | Act | Ready:
+        thing, announcer = piece.document.get("object"), actor_of(piece.document)
+        about = _named(thing)
+        if about is None:
+            raise Refused("object:one")
+        if self._is_ours(about):
+            return self._count(piece, snapshot)
+        if not isinstance(thing, Mapping) or thing.get("type") not in ABOUT_OBJECTS or "actor" not in thing:
+            return _drop("announce-foreign")  # nothing of a foreign object is believed but from its own origin
+        speaker = actor_of(thing)
+        if snapshot.blocks(speaker):
+            return _drop("blocked-inner")
+        peer = snapshot.syncs.get(announcer)
+        if peer is not None and not same_origin(peer.origin, speaker):
+            # pushed to the peer by a partner of its own: the peer's change feed names the record
+            return Act(lambda tx: self._ask_peer(peer, tx))
+        if peer is None and speaker not in snapshot.bindings:
+            return _drop("announce-foreign")
+        received = replace(piece.received, announcer=announcer)
+        document, received = self._resolver.inner(thing, received)
+        inner = replace(piece, document=document, received=received)
+        return self._delete(inner, snapshot) if document["type"] == "Delete" else self._object(inner, snapshot)
+
+    def _ask_peer(self, peer: SyncRow, tx: Connection) -> str:
+        now = self._ledger.ap_syncs.get(peer.actor, tx)
+        if now is not None:
+            self._ledger.ap_syncs.put(now._replace(asked=to_text(self._directory.now())), tx)
+        return "peer-asked"
+
+    # -- objects
+
+    def _object(self, piece: Piece, snapshot: Snapshot) -> End | Act | Ready:
+        document, actor = piece.document, actor_of(piece.document)
+        if document["type"] not in BRINGING:
+            return _drop("inner-type")
+        if is_actor(document.get("object")) or _named(document.get("object")) == actor:
+            return self._profile(document)
+        if not is_public(document):
+            return _drop("audience:private")
+        binding, peer = snapshot.bindings.get(actor), snapshot.peer_of(actor)
+        if binding is None and peer is None:
+            return self._of_stranger(piece)
+        if (end := self._held_back(piece, actor)) is not None:
+            return end
+        known = self._ledger.ap_objects.get(id_of(document["object"]))
+        whole = binding is None
+        said = self._resolver.statement(
+            document, Known(known.owner if known and known.owner else None), piece.received, whole
+        )
+        if not said.confirmed and (piece.row.outcome or "").startswith("confirm:"):
+            said = self._resolver.confirm(said)
+        return Ready(piece.row, said, binding, self._directory.actor(actor) if whole else None)
+
+    def _held_back(self, piece: Piece, actor: str) -> End | None:
+        """What the mode of the host says of records that would otherwise enter; None: they may."""
+        host = self._ledger.ap_hosts.get(origin_of(actor).authority)
+        mode = record_mode(host, bound=True)
+        if mode is Mode.DENY:
+            return _drop("records-denied")
+        if mode is Mode.ASK and not self._is_approved(piece):
+            return End(InboxState.QUARANTINED, "moderation")
+        return None
+
+    def _of_stranger(self, piece: Piece) -> End:
+        """Of whoever is nobody's partner nothing enters a graph: a person may look at it, bind the actor and replay."""
+        thing = piece.document.get("object")
+        may_state(piece.document)
+        mode = record_mode(self._ledger.ap_hosts.get(origin_of(piece.row.actor).authority), bound=False)
+        if mode is Mode.DENY:
+            return _drop("records-denied")
+        about = _named(thing.get("inReplyTo")) if isinstance(thing, Mapping) else None
+        if about is not None:
+            return End(InboxState.QUARANTINED, "reply") if self._is_ours(about) else _drop("not-ours")
+        return End(InboxState.QUARANTINED, "moderation") if mode is Mode.ASK else _drop("unbound")
+
+    def _is_approved(self, piece: Piece) -> bool:
+        return bool(self._ledger.cursors.fact(f"{APPROVED}{piece.row.id}"))
+
+    def _profile(self, document: Document) -> End | Act:
+        """An actor says that it has changed: only a fetch of its id says how (abuse 18, 23)."""
+        actor = actor_of(document)
+        if document["type"] != "Update":
+            raise Forbidden("state:actor")
+        may_state(document)
+        before = self._ledger.ap_actors.get(actor)
+        if before is None:
+            return _drop("actor-unknown")
+        after = self._directory.fetch(actor)
+        return Act(lambda tx: self._moved(before, after, tx))
+
+    def _moved(self, before: ActorRow, after: ActorRow, tx: Connection) -> str:
+        self._relations.moved(before, after, tx)
+        return "actor-updated"
+
+    def _delete(self, piece: Piece, snapshot: Snapshot) -> End | Act | Ready:
+        document, actor = piece.document, actor_of(piece.document)
+        name = id_of(document.get("object"))
+        if name == actor:
+            return self._deleted_actor(document)
+        known = self._ledger.ap_objects.get(name)
+        owner = known.owner if known is not None and known.owner else None
+        speaker = self._ledger.ap_actors.get(actor)
+        application = actor if speaker is not None and speaker.type == "Application" else None
+        binding, peer = snapshot.bindings.get(owner or actor), snapshot.peer_of(owner or actor)
+        if binding is None and peer is None:
+            return _drop("delete-unknown")
+        said = self._resolver.statement(document, Known(owner, application), piece.received)
+        if binding is None:
+            said = replace(said, record=known.record if known is not None and known.record else record_of(name))
+        if (end := self._held_back(piece, said.actor)) is not None and end.state is InboxState.DROPPED:
+            return end
+        return Ready(piece.row, said, binding, self._ledger.ap_actors.get(said.actor))
+
+    def _deleted_actor(self, document: Document) -> End | Act:
+        """An actor is gone if its origin says 410: its follows end, its graphs stay its partner's affair."""
+        actor = actor_of(document)
+        may_state(document)
+        if self._ledger.ap_actors.get(actor) is None:
+            return _drop("actor-unknown")
+        if not self._directory.is_gone(actor):
+            return _drop("actor-not-gone")
+        return Act(lambda tx: self._gone(actor, tx))
+
+    def _gone(self, actor: str, tx: Connection) -> str:
+        now = self._directory.now()
+        self._ledger.ap_actors.gone(actor, now, tx)
+        self._ledger.ap_follows.remove_follower(actor, now, tx)
+        return "actor-gone"
+
+
+def tally_key(kind: str, about: str) -> str:
+    """The name of the fact that holds how often something was said of a thing of ours (``Like``, ``Announce``)."""
+    return f"ap-{kind.lower()}:{hashlib.sha256(about.encode()).hexdigest()[:40]}"
+
+
+def _drop(rule: str) -> End:
+    return End(InboxState.DROPPED, rule)
+
+
+def _named(thing: Any) -> str | None:
+    name = thing.get("id") if isinstance(thing, Mapping) else thing
+    return name if isinstance(name, str) and name else None
+
+
+def _about(document: Document) -> str:
+    """What stands in line behind each other: what an activity is about at its core; for relations, who speaks."""
+    if document["type"] not in {"Create", "Update", "Delete", "Announce"}:
+        return f"actor {document['actor']}"
+    thing: Any = document
+    while isinstance(thing, Mapping) and "object" in thing:
+        thing = thing["object"]
+    return _named(thing) or f"actor {document['actor']}"
+
+
+__all__ = ["APPROVED", "Act", "Decider", "End", "Piece", "Snapshot", "Statement", "piece_of", "tally_key"]

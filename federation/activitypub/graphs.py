@@ -1,0 +1,257 @@
+"""Statements of bound partners and sync peers into the graph, by the way of every record (intake, steps 14 and 15).
+
+One push per source and batch; then the ledger is told in one transaction. Must never write a graph itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from federation.activitypub import activities
+from federation.activitypub.activities import Saying
+from federation.activitypub.audience import addressees
+from federation.activitypub.follows import Post
+from federation.activitypub.names import Names
+from federation.activitypub.origins import origin_of
+from federation.activitypub.resolve import BRINGING, Statement
+from federation.errors import ConfigError, PeerError
+from federation.ledger import Ledger
+from federation.ledger.ap_deliveries import Target
+from federation.ledger.ap_inbox import InboxRow, InboxState, Outcome
+from federation.ledger.ap_objects import ObjectRow, ObjectState, refusal
+from federation.ledger.ap_peers import ActorRow, BindingRow
+from federation.ledger.runs import Order
+from federation.ledger.times import from_text, to_text
+from federation.model import RawRecord, RunReport, RunState, Severity
+from federation.pipeline.mapping import Naming
+from federation.pipeline.peering import PeerPartner
+from federation.pipeline.pushed import PushedActivity, PushedRecord
+from federation.pipeline.sources import Source
+from federation.pipeline.timely import when
+
+_AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
+
+
+class Writing(Protocol):
+    """The writing side of an open instance (writer.Writer), as far as it is needed here."""
+
+    def source(self, name: str) -> Source:
+        """One source by its id. Raises ConfigError."""
+
+    def push(self, source: Source, activities: Sequence[PushedActivity]) -> RunReport:
+        """Take verified activities of one bound partner into the graph."""
+
+    def push_records(self, partner: PeerPartner, records: Sequence[PushedRecord]) -> RunReport:
+        """Take records of one partner of another Carrefour into the graph."""
+
+    def block(self, origin: str) -> list[RunReport]:
+        """Withdraw all that came from another Carrefour, until unblocked."""
+
+    def unblock(self, origin: str) -> list[RunReport]:
+        """Bring back what was withdrawn."""
+
+    def carry_out(self, order: Order, progress: Callable[[str, int, int | None], None]) -> RunReport:
+        """Replay, undo or retire, as an order says."""
+
+
+class Relaying(Protocol):
+    """What announces to the followers of the commons (outbound)."""
+
+    def announce_received(self, inner: bytes, about: str, tx: Connection) -> None:
+        """Queue an Announce, by the commons, of the bytes of an activity as they were received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A statement that may be taken in, and where: for a bound partner, or for the partner of a sync peer."""
+
+    row: InboxRow
+    said: Statement
+    binding: BindingRow | None
+    owner: ActorRow | None = None
+
+
+class Retry(Exception):
+    """The run did not go through: its activities are to be tried again."""
+
+
+class Graphs:
+    """Takes what is ready into the graph. Only for the thread that may write."""
+
+    def __init__(
+        self, ledger: Ledger, names: Names, post: Post, relay: Relaying, clock: Callable[[], datetime]
+    ) -> None:
+        self._ledger, self._names, self._post, self._relay = ledger, names, post, relay
+        self._clock = clock
+
+    def take(self, batch: Sequence[Ready], writer: Writing) -> list[tuple[InboxRow, str, bool]]:
+        """Take statements in, and settle their rows; give those that did not go: row, rule, whether to try again.
+
+        Raises EngineUnavailable, DataFolderBusy: then what was not settled is claimed again later, to the same effect.
+        """
+        groups: dict[str, list[Ready]] = defaultdict(list)
+        for one in batch:
+            groups[one.binding.source if one.binding else one.said.actor].append(one)
+        failed: list[tuple[InboxRow, str, bool]] = []
+        for group in groups.values():
+            known = self._ledger.ap_objects.many(one.said.name for one in group)
+            timely = [one for one in group if self._is_timely(one, known, failed)]
+            try:
+                if timely:
+                    self._take(timely, known, writer)
+            except (ConfigError, PeerError) as error:
+                rule = "source-idle" if isinstance(error, ConfigError) else "peer-actor"
+                failed += [(one.row, rule, False) for one in timely]
+            except Retry as error:
+                failed += [(one.row, str(error), True) for one in timely]
+        return failed
+
+    def _is_timely(self, one: Ready, known: Mapping[str, ObjectRow], failed: list[tuple[InboxRow, str, bool]]) -> bool:
+        """Whether a statement may replace what is known of its object; if not, it is put to what did not go."""
+        said = one.said
+        rule = refusal(known.get(said.name), said.actor, _stated(said), said.kind == "Create", said.confirmed)
+        if said.kind == "Delete" and rule in {"tombstone", "no-date"}:
+            rule = None  # a Delete without a date is its owner's word all the same, and again it changes nothing
+        if rule is not None:
+            failed.append((one.row, rule, False))
+        return rule is None
+
+    def _take(self, group: Sequence[Ready], known: Mapping[str, ObjectRow], writer: Writing) -> None:
+        binding = group[0].binding
+        if binding is not None:
+            source = writer.source(binding.source)
+            report = writer.push(source, [_pushed(one) for one in group])
+            naming = Naming(source, self._names.origin)
+            records: Mapping[str, str | None] = {one.said.name: _record(naming, one.said) for one in group}
+            name = binding.source
+        else:
+            partner = _partner(group[0])
+            report = writer.push_records(partner, [_peer_record(one) for one in group])
+            name = partner.slug
+            records = {one.said.name: one.said.record for one in group}
+        if report.state in _AGAIN:
+            raise Retry(f"run-{report.state.value}")
+        refused = _refused(report)
+        with self._ledger.write() as tx:
+            for one in group:
+                if not self._ledger.ap_inbox.ended(one.row.id, tx):
+                    self._settle(one, name, records[one.said.name], report, refused, known, tx)
+
+    def _settle(
+        self,
+        one: Ready,
+        source: str,
+        record: str | None,
+        report: RunReport,
+        refused: frozenset[str],
+        known: Mapping[str, ObjectRow],
+        tx: Connection,
+    ) -> None:
+        said, state, rule = one.said, InboxState.DONE, "taken"
+        if {said.name[:200], record} & refused:
+            state, rule = InboxState.QUARANTINED, "record-refused"
+            self._tell_sender(one, report, tx)
+        else:
+            self._ledger.ap_objects.put([self._row(one, source, record, known.get(said.name), report)], tx)
+            if self.may_announce(said) and one.row.raw is not None:
+                self._relay.announce_received(one.row.raw, said.name, tx)
+        self._ledger.ap_inbox.settle([Outcome(one.row.id, state, rule)], tx)
+
+    def may_announce(self, said: Statement) -> bool:
+        """Whether the commons passes on a statement of others: of a bound partner, said to it, by nobody in between.
+
+        Never an Announce, nor what came through another Group: so nothing goes round (design, section 6).
+        """
+        direct = not said.received.announcer and said.document.get("type") in {"Create", "Update", "Delete"}
+        bound = self._ledger.ap_bindings.get(said.actor) is not None
+        return direct and bound and self._names.commons in set(addressees(said.document))
+
+    def _row(
+        self, one: Ready, source: str, record: str | None, known: ObjectRow | None, report: RunReport
+    ) -> ObjectRow:
+        said, now = one.said, self._clock()
+        deleted = said.kind == "Delete"
+        stated = _stated(said)
+        provenance: dict[str, Any] = {
+            **said.received.words(),
+            "run": report.run,
+            "mapping": report.mapping_version or "",
+        }
+        return ObjectRow(
+            id=said.name,
+            record=record if known is None or known.record is None else known.record,
+            owner=said.actor,
+            host=origin_of(said.actor).authority,
+            source=source,
+            updated=to_text(stated) if stated is not None else to_text(said.received.at),
+            digest=None if deleted else said.digest,
+            state=ObjectState.TOMBSTONE if deleted else ObjectState.LIVE,
+            audience="public",
+            provenance=provenance,
+            deleted=to_text(stated or now) if deleted else None,
+            checked=to_text(now) if said.confirmed else (known.checked if known else None),
+        )
+
+    def _tell_sender(self, one: Ready, report: RunReport, tx: Connection) -> None:
+        """Reject what was refused, with the address of the account: to partners only, at the inbox they declare."""
+        actor = self._ledger.ap_actors.get(one.said.actor, tx)
+        if one.binding is None or actor is None or actor.gone is not None:
+            return
+        say: Saying = self._post.saying(self._names.instance)
+        account = f"{self._names.origin}/runs/{report.run}"
+        made = activities.reject_record(self._names, say, actor.id, one.row.activity, account)
+        self._post.tell(say, made, Target(actor.inbox, actor.host), tx)
+
+
+def _stated(said: Statement) -> datetime | None:
+    """When the owner last spoke of the object, by its own clock; None if it does not say."""
+    thing, document = said.thing or {}, said.document
+    about = document.get("object")
+    if said.kind == "Delete" and isinstance(about, Mapping):
+        thing = about
+    told = [thing.get("updated"), thing.get("deleted"), thing.get("published") if said.kind == "Create" else None]
+    told += [document.get("updated"), document.get("published")]
+    found = next((at for value in told if (at := when(value)) is not None), None)
+    return None if found is None else from_text(found)
+
+
+def _pushed(one: Ready) -> PushedActivity:
+    said = one.said
+    document = {**said.document, "type": said.kind, "actor": said.actor}
+    return PushedActivity(document, said.name if said.thing is None else said.thing, said.received)
+
+
+def _record(naming: Naming, said: Statement) -> str | None:
+    """The IRI of the record that an object makes; None if it makes none."""
+    row = {**(said.thing or {}), "id": said.name, "@id": said.name}
+    key = naming.key(RawRecord(said.name, row))
+    return None if key is None else naming.home + key
+
+
+def _peer_record(one: Ready) -> PushedRecord:
+    said = one.said
+    stated = _stated(said)
+    updated = to_text(stated) if stated is not None else to_text(said.received.at)
+    data = said.data if said.kind in BRINGING else None
+    return PushedRecord(said.record, said.actor, updated, said.received, data, said.digest if data else "")
+
+
+def _partner(one: Ready) -> PeerPartner:
+    document = one.owner.document if one.owner is not None else {}
+    name, url = document.get("name"), document.get("url")
+    plain = url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
+    return PeerPartner(one.said.actor, name[:200] if isinstance(name, str) and name.strip() else one.said.actor, plain)
+
+
+def _refused(report: RunReport) -> frozenset[str]:
+    """What a run refused: the places of rows, and the records, that a blocking finding names."""
+    if not report.counts.rejected and not report.counts.held:
+        return frozenset()
+    blocking = [finding for finding in report.findings if finding.severity is Severity.VIOLATION]
+    return frozenset(word for finding in blocking for word in (finding.where, finding.record) if word)

@@ -1,0 +1,201 @@
+"""Works on what the inbox has kept (design, section 5, steps 9 to 15), in the thread that may write the graph.
+
+Must never act twice on one activity, wait for the network while records could be written, nor believe more than was
+proved: each effect and the end of its activity are one transaction, or the effect is the same when it is repeated.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from federation.activitypub.deciding import Act, Decider, End, Piece, Snapshot, piece_of
+from federation.activitypub.exchange import Busy, RemoteFault
+from federation.activitypub.graphs import Graphs, Ready, Writing
+from federation.activitypub.hiding import Hiding
+from federation.activitypub.refusal import Refused
+from federation.errors import EngineUnavailable
+from federation.ledger import Ledger
+from federation.ledger.ap_inbox import InboxRow, InboxState, Outcome
+
+LEASE = timedelta(minutes=2)
+BATCH = 400
+"""Activities in hand at once."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Bytes of those, as they came."""
+TRIES = 4
+"""Once, and three times more."""
+_CLAIMED_AT_ONCE = 50
+_DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
+_WAIT = 0.05  # seconds for which answers of others are waited for while nothing else is to be done here
+
+Judged = End | Act | Ready
+
+_QUARANTINE = ("context:", "jsonld:", "expansion:", "quads:", "field:", "record:", "json:")
+"""Rules of steps 11 to 14: what they refuse keeps its bytes, for a mended reader may take it."""
+
+
+@dataclass(slots=True)
+class _InHand:
+    """An activity that was claimed: what it says, and what was decided of it once it is."""
+
+    piece: Piece
+    judged: Future[Judged] | None = None
+
+
+@dataclass(slots=True)
+class _Settling:
+    """What a round has come to, to be written."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    acts: list[tuple[InboxRow, Act]] = field(default_factory=list)
+    ready: list[Ready] = field(default_factory=list)
+
+
+class Intake:
+    """One per process. :meth:`take` is an errand of the worker; ``holder`` names this process in the ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        decider: Decider,
+        graphs: Graphs,
+        hiding: Hiding,
+        clock: Callable[[], datetime],
+        holder: str,
+        threads: int = 8,
+    ) -> None:
+        self._ledger, self._decider, self._graphs, self._hiding = ledger, decider, graphs, hiding
+        self._clock, self._holder = clock, holder
+        self._pool = ThreadPoolExecutor(threads, "intake")
+        self._hand: deque[_InHand] = deque()
+
+    def take(self, writer: Writing) -> bool:
+        """Do a piece of work; say whether there was any. Raises EngineUnavailable, DataFolderBusy.
+
+        What it raises over is claimed again when the lease ends.
+        """
+        hidden = self._hiding.follow(writer)
+        self._claim()
+        if not self._hand:
+            return hidden
+        self._judge()
+        done = self._judged()
+        if done:
+            try:
+                self._settle(done, writer)
+            finally:
+                gone = {id(one) for one in done}
+                self._hand = deque(one for one in self._hand if id(one) not in gone)
+        return True
+
+    def close(self) -> None:
+        """Let go of everything: what is in hand waits again. Raises EngineUnavailable."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        left = [one.piece.row for one in self._hand]
+        self._end([Outcome(row.id, InboxState.RETRY, row.outcome or "", self._clock()) for row in left])
+        self._hand.clear()
+
+    # -- claiming and deciding
+
+    def _claim(self) -> None:
+        now = self._clock()
+        held = sum(len(one.piece.row.raw or b"") for one in self._hand)
+        while len(self._hand) < BATCH and held < MAX_BYTES:
+            rows = self._ledger.ap_inbox.claim(self._holder, now, now + LEASE, _CLAIMED_AT_ONCE)
+            ends = []
+            for row in rows:
+                try:
+                    if row.tries > 2 * TRIES:  # it has ended this process before
+                        raise Refused("intake:crash")
+                    piece = piece_of(row)
+                except Refused as error:
+                    ends.append(Outcome(row.id, InboxState.QUARANTINED, error.rule))
+                    continue
+                self._hand.append(_InHand(piece))
+                held += len(row.raw or b"")
+            self._ledger.ap_inbox.settle(ends)
+            if len(rows) < _CLAIMED_AT_ONCE:
+                return
+
+    def _judge(self) -> None:
+        """Begin to decide on what stands behind nothing else about the same object."""
+        snapshot: Snapshot | None = None
+        before: set[str] = set()
+        for one in self._hand:
+            if one.judged is None and one.piece.about not in before:
+                snapshot = snapshot or Snapshot.of(self._ledger)
+                one.judged = self._pool.submit(self._decided, one.piece, snapshot)
+            before.add(one.piece.about)
+
+    def _decided(self, piece: Piece, snapshot: Snapshot) -> Judged:
+        """Decide, in a thread of its own; what is refused is an end too."""
+        try:
+            return self._decider.decide(piece, snapshot)
+        except (RemoteFault, Busy) as fault:
+            passing = isinstance(fault, Busy) or fault.passing
+            return self._later(piece.row, fault.rule) if passing else End(InboxState.DROPPED, fault.rule)
+        except Refused as error:
+            kept = error.rule.startswith(_QUARANTINE)
+            return End(InboxState.QUARANTINED if kept else InboxState.DROPPED, error.rule)
+        except EngineUnavailable:
+            return self._later(piece.row, "engine")
+
+    def _judged(self) -> list[_InHand]:
+        """What has been decided on; waits a moment if nothing has."""
+        futures = [one.judged for one in self._hand if one.judged is not None]
+        wait(futures, _WAIT, FIRST_COMPLETED)
+        if len(futures) > 1:
+            wait(futures, _WAIT)  # a batch costs one run: the more in it the better
+        return [one for one in self._hand if one.judged is not None and one.judged.done()]
+
+    # -- writing
+
+    def _settle(self, done: Sequence[_InHand], writer: Writing) -> None:
+        round_ = _Settling()
+        for one in done:
+            row = one.piece.row
+            judged = one.judged.result() if one.judged is not None else End(InboxState.RETRY, "")
+            if isinstance(judged, End):
+                round_.outcomes.append(Outcome(row.id, judged.state, judged.rule, judged.next_try))
+            elif isinstance(judged, Act):
+                round_.acts.append((row, judged))
+            else:
+                round_.ready.append(judged)
+        self._end(round_.outcomes)
+        for row, act in round_.acts:
+            self._act(row, act)
+        if round_.ready:
+            self._end([self._failed(row, rule, again) for row, rule, again in self._graphs.take(round_.ready, writer)])
+
+    def _end(self, outcomes: Sequence[Outcome]) -> None:
+        with self._ledger.write() as tx:
+            self._ledger.ap_inbox.settle([one for one in outcomes if not self._ledger.ap_inbox.ended(one.id, tx)], tx)
+
+    def _act(self, row: InboxRow, act: Act) -> None:
+        """Let an effect and the end of its activity be one."""
+        try:
+            with self._ledger.write() as tx:
+                if not self._ledger.ap_inbox.ended(row.id, tx):
+                    rule = act.effect(tx)
+                    self._ledger.ap_inbox.settle([Outcome(row.id, act.state, rule)], tx)
+        except Refused as error:
+            self._end([Outcome(row.id, InboxState.DROPPED, error.rule)])
+
+    def _failed(self, row: InboxRow, rule: str, again: bool) -> Outcome:
+        if again:
+            end = self._later(row, rule)
+            return Outcome(row.id, end.state, end.rule, end.next_try)
+        if rule in {"no-date", "tombstone"} and not (row.outcome or "").startswith("confirm:"):
+            return Outcome(row.id, InboxState.RETRY, f"confirm:{rule}", self._clock())
+        kept = rule in {"source-idle", "peer-actor"}
+        return Outcome(row.id, InboxState.QUARANTINED if kept else InboxState.DROPPED, rule)
+
+    def _later(self, row: InboxRow, rule: str) -> End:
+        """Try again after a while, three times; then it is for a person."""
+        if row.tries >= TRIES:
+            return End(InboxState.QUARANTINED, rule)
+        return End(InboxState.RETRY, rule, self._clock() + _DELAYS[min(row.tries, len(_DELAYS)) - 1])
