@@ -21,7 +21,9 @@ MAX_VALUES = 50  # values of one filter
 MAX_CODE = 100  # characters of one value
 MAX_PAGE = 100_000
 
-_TITLE = f"<{SCHEMA}name>"
+_TITLES = {f"<{SCHEMA}name>", f"<{SCHEMA}alternateName>"}
+"""A merged project keeps the names that other records say beside its own."""
+
 _CONCEPTS = {
     f"<{DCTERMS}subject>": "themes",
     f"<{DCTERMS}audience>": "publics",
@@ -101,7 +103,7 @@ def document(project: str, lines: str, words: Words) -> Document:
 def _gather(gathered: _Gathering, subject: str, predicate: str, term: str, words: Words) -> None:
     if term.startswith("<"):
         _gather_iri(gathered, predicate, term, words)
-    elif predicate == _TITLE:
+    elif predicate in _TITLES:
         gathered.names.setdefault(subject, []).append(_text(term))
     elif predicate == _KEYWORDS:
         gathered.keywords[_text(term)] = None

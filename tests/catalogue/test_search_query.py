@@ -52,6 +52,15 @@ def test_a_document_names_the_holder(words: Words) -> None:
     assert "Trouver un local." in made.text
 
 
+def test_a_document_holds_every_name_that_records_say(words: Words) -> None:
+    """The one of a merged project, and those that its other records say."""
+    iri = f"{BASE}/id/projet/z"
+    names = (("name", '"Jardin des sens"@fr'), ("alternateName", '"La Bêche"@fr'))
+    lines = to_lines([(f"<{iri}>", f"<http://schema.org/{name}>", value) for name, value in names])
+
+    assert set(document(iri, lines, words).title.splitlines()) == {"Jardin des sens", "La Bêche"}
+
+
 def test_a_strange_project_still_makes_a_document(words: Words) -> None:
     """Unknown concepts, unreadable coordinates and escapes neither stop nor break the index."""
     iri = f"{BASE}/id/projet/z"

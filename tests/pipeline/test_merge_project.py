@@ -114,6 +114,22 @@ def test_a_language_that_only_one_record_speaks_is_kept() -> None:
     assert values(merged(view(first), view(second)), f"{SCHEMA}name") == {FRENCH("Projet"), '"Project"@en'}
 
 
+def test_names_that_lose_stay_as_other_names() -> None:
+    """Each once, whatever its case and spaces, and not the one that won: people search for the name they know."""
+    views = [
+        view(make_record(partner, "1", name=name, modified=f"20{20 - at}-01-01"))
+        for at, (partner, name) in enumerate(
+            [("a", "Jardin des sens"), ("b", "La Bêche"), ("c", "jardin  des Sens"), ("d", "la bêche")]
+        )
+    ]
+
+    triples = merged(*views)
+
+    assert values(triples, f"{SCHEMA}name") == {FRENCH("Jardin des sens")}
+    assert values(triples, f"{SCHEMA}alternateName") == {FRENCH("La Bêche")}
+    assert values(merged(views[0], views[2]), f"{SCHEMA}alternateName") == set()
+
+
 def test_what_only_a_losing_value_led_to_goes_with_it() -> None:
     """The node of a losing budget is dropped; one that a kept value leads to as well stays."""
 

@@ -19,6 +19,7 @@ _ATTRIBUTED = f"<{PROV}wasAttributedTo>"
 _DERIVED = f"<{PROV}wasDerivedFrom>"
 _HOLDER = "<https://w3id.org/carrefour/vocab#holder>"
 _NAME = "<http://schema.org/name>"
+_OTHER_NAME = "<http://schema.org/alternateName>"
 _URL = "<http://schema.org/url>"
 _INHERITED = (_LICENSE, _ATTRIBUTED)  # what the project keeps of its record nodes
 _TYPES = tuple(
@@ -48,7 +49,8 @@ def merged_project(project: str, records: Sequence[RecordView], single_valued: C
 
     ``single_valued`` are the IRIs of properties that take one value (text: one per language): the holder's own record
     wins, then the latest ``modified``, then the tier, then IRI order. All other values are united. A node that only a
-    losing value led to goes with it. Raises ValueError without records.
+    losing value led to goes with it. A name that loses stays as ``schema:alternateName``. Raises ValueError without
+    records.
     """
     if not records:
         raise ValueError("a project without records")
@@ -120,6 +122,7 @@ def _lines_of_many(project: str, ranked: Sequence[RecordView], single_valued: Co
     taken: dict[tuple[str, str], str] = {}  # (property, language) to the record that gave its value
     kept: set[Triple] = set()
     lost: set[Term] = set()
+    names: set[Term] = set()
     nodes: dict[Term, set[Triple]] = defaultdict(set)
     lines: set[str] = set()
     for view in ranked:
@@ -129,14 +132,24 @@ def _lines_of_many(project: str, ranked: Sequence[RecordView], single_valued: Co
             if subject != main:
                 nodes[subject].add(triple)
             elif predicate in single_valued and taken.setdefault((predicate, _language(value)), view.iri) != view.iri:
-                lost.add(value)
+                (names if predicate == _NAME else lost).add(value)
             else:
                 kept.add(triple)
     for node in _orphans(kept, lost, nodes, main):
         del nodes[node]
+    kept |= {(main, _OTHER_NAME, name) for name in _other_names(names, kept)}
     for triples in (kept, *nodes.values()):
         lines.update(f"{s} {p} {o} .\n" for s, p, o in triples)
     return lines
+
+
+def _other_names(names: Collection[Term], kept: set[Triple]) -> Iterator[Term]:
+    """Names that other records say, each once whatever its case and spaces: people search for the one they know."""
+    seen = {_folded(lexical(value)) for _, predicate, value in kept if predicate == _NAME}
+    for name in sorted(names):
+        if (folded := _folded(lexical(name))) not in seen:
+            seen.add(folded)
+            yield name
 
 
 def _orphans(kept: set[Triple], lost: set[Term], nodes: Mapping[Term, set[Triple]], main: Term) -> set[Term]:
