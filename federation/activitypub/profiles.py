@@ -48,7 +48,7 @@ class Rotation(Protocol):
     def rotating(self, actor: str) -> bool:
         """Whether new keys wait for their switch."""
 
-    def switch(self, actor: str, tx: Connection | None = None) -> None:
+    def switch(self, actor: str, tx: Connection) -> None:
         """Let the new keys sign from now on."""
 
     def forget(self, actor: str) -> None:
