@@ -6,7 +6,7 @@ Must never wait for the network in the writing thread, nor take in anything but 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -99,22 +99,22 @@ class Reconciler:
         self._looked: datetime | None = None
 
     def step(self, writer: Writing) -> bool:
-        """Take in what one peer has given, if any has; say whether one had. Raises EngineUnavailable, DataFolderBusy."""
+        """Take in what one peer has given, if any has, and say whether. Raises EngineUnavailable, DataFolderBusy."""
         now = self._clock()
         if self._looked is None or abs(now - self._looked) >= LOOK:
             self._look(now)
         for actor, walk in list(self._walks.items()):
             if walk.coming.done():
-                del self._walks[actor]
+                del self._walks[actor]  # it comes back as the last: the others' turn
                 self._go_on(actor, walk, writer)
-                self._walks |= {actor: self._walks.pop(actor)} if actor in self._walks else {}  # the others' turn
                 return True
         return False
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything is still being caught up with."""
-        return bool(self._walks)
+    def wait(self, seconds: float) -> bool:
+        """Wait until a peer has given something; False if none is being caught up with. For commands and tests."""
+        coming = [walk.coming for walk in self._walks.values()]
+        wait(coming, seconds, FIRST_COMPLETED)
+        return bool(coming)
 
     def close(self) -> None:
         """End: what is being fetched is thrown away, and fetched again next time."""
