@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from federation.activitypub.changes import Changes
 from federation.activitypub.desk import Desk as FederationDesk
-from federation.activitypub.memory import ShownKeys, memory_of
+from federation.activitypub.inbox import Inbox
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
@@ -64,6 +65,7 @@ from federation.pipeline.trial import TrialDesk
 from federation.pipeline.visitors import Visitors
 from federation.pipeline.worker import Desk, Pace, Watcher, Worker, keep_working, one_at_a_time
 from federation.settings import Settings
+from federation.station import Station, at_rest
 from federation.vocabulary import Vocabulary, load
 from federation.writer import Indexer, Writer
 
@@ -120,10 +122,24 @@ class Platform:
         return JoiningDesk(self.settings, self.vocabulary, self._ledger, visitors, _now, os.urandom)
 
     @functools.cached_property
+    def station(self) -> Station:
+        """The federation of this instance."""
+        return Station(self.settings, self.vocabulary, self.words, self._ledger, lambda: self.reader, _now)
+
+    @property
     def federation(self) -> FederationDesk:
         """What anybody may read of us by ActivityPub."""
-        keys = ShownKeys(self._ledger.ap_keys)
-        return FederationDesk(self.settings, memory_of(self._ledger), lambda: self.reader, self.words, keys)
+        return self.station.desk
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where other servers put what they say."""
+        return self.station.inbox
+
+    @property
+    def changes(self) -> Changes:
+        """What other Carrefours keep in step by."""
+        return self.station.changes
 
     @property
     def query_limits(self) -> QueryLimits:
@@ -299,8 +315,8 @@ class Platform:
         Raises DataFolderBusy, EngineUnavailable, ConfigError (no such time zone).
         """
         pace = Pace(zone_named(self.settings.timezone), self.settings.fetch_threads)
-        with self.writing(stop.is_set) as writer:
-            Worker(writer, self._ledger, self.shelf, pace, watcher, _now).run(stop, until_idle, due)
+        with self.writing(stop.is_set) as writer, self.station.at_work(writer) if due else at_rest() as errand:
+            Worker(writer, self._ledger, self.shelf, pace, watcher, _now, errand=errand).run(stop, until_idle, due)
 
     def keep_working(self, stop: threading.Event, watcher: Watcher) -> None:
         """Work until ``stop``, whatever fails in between; wait while another process writes. Letters go out too."""
@@ -326,7 +342,7 @@ class Platform:
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("queries", "search", "reader"):
+        for name in ("queries", "search", "station", "reader"):
             if name in self.__dict__:
                 self.__dict__[name].close()
         self._ledger.close()

@@ -118,6 +118,12 @@ class Settings:
     trials_per_hour: int = _setting(
         10, "Feeds that one client may try at `/essayer` in an hour (all clients together: ten times that). 0: none."
     )
+    federation_secret: str = _setting(
+        "",
+        "Secret of 32 characters or more that seals our private keys in the ledger. Better given by the environment. "
+        "Empty: the file `federation.key` in the data folder, made at the first start; a backup needs it too.",
+        secret=True,
+    )
     port: int = _setting(8000, "Port that `carrefour serve` listens on.")
     host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
     trusted_proxies: int = _setting(

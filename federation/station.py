@@ -1,0 +1,160 @@
+"""The federation of an open instance: puts the pieces of activitypub/ together, once, and runs what must run.
+
+It must never decide anything about an activity, nor open an engine: platform.py hands over what it has opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from federation.activitypub.changes import Changes
+from federation.activitypub.contexts import bundled
+from federation.activitypub.deciding import Decider
+from federation.activitypub.delivery import Deliverer
+from federation.activitypub.desk import Desk
+from federation.activitypub.directory import Directory
+from federation.activitypub.expand import Expander
+from federation.activitypub.follows import Relations
+from federation.activitypub.graphs import Graphs
+from federation.activitypub.hiding import Hiding
+from federation.activitypub.inbox import Inbox
+from federation.activitypub.intake import Intake
+from federation.activitypub.keycache import KeyCache
+from federation.activitypub.keyring import Keyring, known_actors, load_secret
+from federation.activitypub.knock import Knock
+from federation.activitypub.memory import memory_of
+from federation.activitypub.names import Names
+from federation.activitypub.origins import origin_of
+from federation.activitypub.outbound import Outbound
+from federation.activitypub.profiles import Profiles
+from federation.activitypub.reconcile import Reconciler, ask_host
+from federation.activitypub.relay import Relay
+from federation.activitypub.remote import Remote
+from federation.activitypub.resolve import Resolver
+from federation.activitypub.sending import Sender
+from federation.activitypub.tallying import Tallier
+from federation.catalogue.words import Words
+from federation.engines import GraphReader
+from federation.ledger import Ledger
+from federation.pipeline.fetch.visit import user_agent
+from federation.settings import Settings
+from federation.vocabulary import Vocabulary
+from federation.writer import Writer
+
+
+class Station:
+    """One per process. What reads is made when first asked for; :meth:`at_work` runs what delivers and takes in."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        vocabulary: Vocabulary,
+        words: Words,
+        ledger: Ledger,
+        reader: Callable[[], GraphReader],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings, self._vocabulary, self._words = settings, vocabulary, words
+        self._ledger, self._reader, self._clock = ledger, reader, clock
+        self.names = Names(settings.base_url)
+
+    # -- for anybody
+
+    @functools.cached_property
+    def keyring(self) -> Keyring:
+        """Our keys. Raises ConfigError, EngineUnavailable (their secret)."""
+        secret = load_secret(self._settings.federation_secret, self._settings.data_dir, os.urandom)
+        exists = known_actors(self.names, self._ledger.sources.partner)
+        return Keyring(self._ledger.ap_keys, self.names, secret, exists, self._clock, os.urandom)
+
+    @functools.cached_property
+    def desk(self) -> Desk:
+        """What anybody may read of us by ActivityPub."""
+        return Desk(self._settings, memory_of(self._ledger), self._reader, self._words, self.keyring)
+
+    @functools.cached_property
+    def inbox(self) -> Inbox:
+        """Where others put what they say."""
+        blocks = self._ledger.ap_blocks.all
+        return Inbox(self._settings.base_url, self._keys, self._ledger.ap_inbox, blocks, self._clock, time.monotonic)
+
+    @functools.cached_property
+    def changes(self) -> Changes:
+        """What other Carrefours keep in step by."""
+        return Changes(self._settings.base_url, self._ledger, self._reader)
+
+    # -- for the worker
+
+    @contextlib.contextmanager
+    def at_work(self, writer: Writer) -> Iterator[Callable[[], bool]]:
+        """Deliver in the background; yields the errand that takes in, for the thread that may write."""
+        sender = Sender(self._ledger, self.names, self._clock, os.urandom)
+        outbound = Outbound(self._ledger, self.names, self.desk, lambda: self._reader().seq, self.keyring, sender)
+        profiles = Profiles(self._ledger, self.names, self.desk, self.keyring, sender, self._clock)
+        knock = Knock(self.keyring, self._remote, self._clock)
+        deliverer = Deliverer(
+            self._ledger, self.names, knock, self._clock, random.random,
+            returned=self._returned, feeds=(outbound.work, profiles.work),
+        )  # fmt: skip
+        expander = Expander(bundled(self._vocabulary))
+        intake = self._intake(sender, expander)
+        reconciler = Reconciler(self._ledger, self._remote, self._clock, self.keyring.signer())
+        tallier = Tallier(self._ledger, self._reader(), self._settings.base_url)
+        deliverer.start()
+        try:
+            yield lambda: any([intake.take(writer), reconciler.step(writer), tallier.step()])
+        finally:
+            deliverer.stop()
+            reconciler.close()
+            intake.close()
+            expander.close()
+
+    def _intake(self, sender: Sender, expander: Expander) -> Intake:
+        sign, private = self.keyring.signer(), self._settings.fetch_private
+        relations = Relations(self._ledger, self.names, sender, self._clock)
+        directory = Directory(
+            self._ledger,
+            self._remote,
+            self._clock,
+            sign,
+            self._settings.fetch_private,
+            self._ledger.ap_remote_keys.drop,
+        )
+        resolver = Resolver(self._remote, self._keys, expander, self._clock, sign)
+        decider = Decider(self._ledger, self.names, relations, directory, resolver)
+        graphs = Graphs(self._ledger, self.names, sender, Relay(self.names, sender), self._clock)
+        return Intake(self._ledger, decider, graphs, Hiding(self._ledger), self._clock, f"worker-{os.getpid()}")
+
+    def close(self) -> None:
+        """Write what waits in the inbox; let connections go."""
+        for name in ("inbox", "_remote"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    # -- within
+
+    @functools.cached_property
+    def _remote(self) -> Remote:
+        own = origin_of(self._settings.base_url)
+        private = self._settings.fetch_private
+        return Remote(own, user_agent(self._settings), time.monotonic, allow_private=private)
+
+    @functools.cached_property
+    def _keys(self) -> KeyCache:
+        return KeyCache(self._ledger.ap_remote_keys, self._remote, self._clock, self.keyring.signer())
+
+    def _returned(self, host: str) -> None:
+        """A host answers again: what it missed, and what we missed of it, is asked for."""
+        ask_host(self._ledger, host, self._clock())
+
+
+@contextlib.contextmanager
+def at_rest() -> Iterator[Callable[[], bool]]:
+    """The errand of a worker that only carries out orders: none."""
+    yield lambda: False
