@@ -88,6 +88,7 @@ class FedifyPeer:
 
     def __init__(self, installed: Installed, folder: Path) -> None:
         # Node looks for packages beside the application that imports them
+        folder.mkdir(parents=True, exist_ok=True)
         app = folder / "app.mjs"
         shutil.copyfile(HERE / "app.mjs", app)
         (folder / "node_modules").symlink_to(installed.packages)

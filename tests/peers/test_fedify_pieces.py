@@ -9,6 +9,7 @@ from typing import Any
 
 import pyoxigraph as ox
 import pytest
+from fedify_peer import Dialect as Spec
 from fedify_peer import FedifyPeer
 from own_voice import OwnVoice, document, now, send, with_header
 
@@ -25,7 +26,7 @@ from federation.vocabulary import load
 pytestmark = pytest.mark.slow
 
 AS2 = "https://www.w3.org/ns/activitystreams"
-SPEC = {Dialect.CAVAGE: "draft-cavage-http-signatures-12", Dialect.RFC9421: "rfc9421"}
+SPEC: Mapping[Dialect, Spec] = {Dialect.CAVAGE: "draft-cavage-http-signatures-12", Dialect.RFC9421: "rfc9421"}
 LINES = """
 <{r}> <http://xmlns.com/foaf/0.1/primaryTopic> <{r}#project> .
 <{r}> <http://purl.org/dc/terms/license> <https://creativecommons.org/licenses/by/4.0/> .
@@ -268,7 +269,7 @@ def test_we_verify_the_proofs_of_the_peer(peer: FedifyPeer, voice: OwnVoice) -> 
             "actor": peer.actor("asso"),
             "object": {"id": f"{peer.origin}/documents/by-{sign}", "type": "Page", "name": "Jardin"},
         }
-        peer.send("asso", voice.avise, activity, sign)  # type: ignore[arg-type]
+        peer.send("asso", voice.avise, activity, sign)
         message = voice.next_post()
         whole = parse_activity(message.body)
         assert ("signature" in whole) == (sign == "both")

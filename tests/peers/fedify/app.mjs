@@ -161,9 +161,11 @@ function heardAnswer(heard, kind, follow) {
   }
 }
 
-// What Fedify's own verifiers say, each on its own: as a server it takes a proof first and asks no further.
+// What Fedify's own verifiers say, each on its own: as a server it takes a proof first and asks no further. Keys are
+// fetched anew, as it does itself when one of its cache fails.
 async function verdicts(context, request, json) {
-  const loaders = { documentLoader: context.documentLoader, contextLoader: context.contextLoader };
+  const documentLoader = await context.getDocumentLoader({ identifier: "asso" });
+  const loaders = { documentLoader, contextLoader: context.contextLoader };
   const http = await verifyRequestDetailed(request.clone(), loaders).catch((error) => error);
   return {
     dialect: dialectOf(request.headers),
@@ -301,6 +303,16 @@ const commands = {
   serve({ path, json, status = 200 }) {
     documents.set(path, { status, json });
     return origin + path;
+  },
+  // What Fedify makes of an address or a handle, fetched with a signature of ours.
+  async lookup({ actor, target }) {
+    const context = federations[RFC9421].createContext(new URL(origin), { after: [] });
+    const documentLoader = await context.getDocumentLoader({ identifier: actor });
+    const found = await context.lookupObject(target, { documentLoader });
+    return found === null ? null : { type: found.constructor.name, json: await found.toJsonLd() };
+  },
+  async finger({ target }) {
+    return await federations[RFC9421].createContext(new URL(origin), { after: [] }).lookupWebFinger(target);
   },
   // The whole of JSON-LD, with contexts fetched as Fedify fetches them.
   async expand({ document }) {
