@@ -118,14 +118,8 @@ class Station:
     def _intake(self, sender: Sender, expander: Expander) -> Intake:
         sign, private = self.keyring.signer(), self._settings.fetch_private
         relations = Relations(self._ledger, self.names, sender, self._clock)
-        directory = Directory(
-            self._ledger,
-            self._remote,
-            self._clock,
-            sign,
-            self._settings.fetch_private,
-            self._ledger.ap_remote_keys.drop,
-        )
+        forget = self._ledger.ap_remote_keys.drop
+        directory = Directory(self._ledger, self._remote, self._clock, sign, private, forget)
         resolver = Resolver(self._remote, self._keys, expander, self._clock, sign)
         decider = Decider(self._ledger, self.names, relations, directory, resolver)
         graphs = Graphs(self._ledger, self.names, sender, Relay(self.names, sender), self._clock)
