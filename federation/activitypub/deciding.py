@@ -237,7 +237,17 @@ class Decider:
         )
         if not said.confirmed and (piece.row.outcome or "").startswith("confirm:"):
             said = self._resolver.confirm(said)
-        return Ready(piece.row, said, binding, self._directory.actor(actor) if whole else None)
+        return Ready(piece.row, said, binding, self._directory.actor(actor) if whole else self._reachable(actor))
+
+    def _reachable(self, actor: str) -> ActorRow | None:
+        """Where a partner can be told what became of its record; that it cannot be fetched now keeps nothing out."""
+        known = self._ledger.ap_actors.get(actor)
+        if known is not None:
+            return known
+        try:
+            return self._directory.actor(actor)
+        except Refused:
+            return None
 
     def _held_back(self, piece: Piece, actor: str) -> End | None:
         """What the mode of the host says of records that would otherwise enter; None: they may."""

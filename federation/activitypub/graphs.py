@@ -35,6 +35,7 @@ from federation.pipeline.pushed import PushedActivity, PushedRecord
 from federation.pipeline.sources import Source
 from federation.pipeline.timely import when
 
+_OLDER = "older-than-known"  # rule: something later is known of the record
 _AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
 
 
@@ -137,7 +138,7 @@ class Graphs:
             records = {one.said.name: one.said.record for one in group}
         if report.state in _AGAIN:
             raise Retry(f"run-{report.state.value}")
-        refused = _refused(report)
+        refused = _judged(report)
         with self._ledger.write() as tx:
             for one in group:
                 if not self._ledger.ap_inbox.ended(one.row.id, tx):
@@ -149,12 +150,15 @@ class Graphs:
         source: str,
         record: str | None,
         report: RunReport,
-        refused: frozenset[str],
+        refused: Mapping[str, str],
         known: Mapping[str, ObjectRow],
         tx: Connection,
     ) -> None:
         said, state, rule = one.said, InboxState.DONE, "taken"
-        if {said.name[:200], record} & refused:
+        found = refused.get(said.name[:200]) or refused.get(record or "")
+        if found == _OLDER:
+            state, rule = InboxState.DROPPED, "older"
+        elif found is not None:
             state, rule = InboxState.QUARANTINED, "record-refused"
             self._tell_sender(one, report, tx)
         else:
@@ -249,9 +253,9 @@ def _partner(one: Ready) -> PeerPartner:
     return PeerPartner(one.said.actor, name[:200] if isinstance(name, str) and name.strip() else one.said.actor, plain)
 
 
-def _refused(report: RunReport) -> frozenset[str]:
-    """What a run refused: the places of rows, and the records, that a blocking finding names."""
-    if not report.counts.rejected and not report.counts.held:
-        return frozenset()
-    blocking = [finding for finding in report.findings if finding.severity is Severity.VIOLATION]
-    return frozenset(word for finding in blocking for word in (finding.where, finding.record) if word)
+def _judged(report: RunReport) -> Mapping[str, str]:
+    """What a run did not take, by the places of rows and by records: the rule of the finding that says why."""
+    if not report.counts.rejected and not report.counts.held and not report.counts.excluded:
+        return {}
+    telling = [one for one in report.findings if one.severity is Severity.VIOLATION or one.rule == _OLDER]
+    return {word: one.rule for one in telling for word in (one.where, one.record) if word}

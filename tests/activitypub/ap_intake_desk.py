@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "pipeline"))
 
 from made_up import BASE
-from pushing import ACTOR, HOST, PEER, Pushing
+from pushing import ACTOR, HOST, PEER, Pushing, contents
 from years import Instance
 
 from federation.activitypub import proofs
@@ -210,7 +210,7 @@ class Peer:
     def announce(self, kind: str, key: str, minutes: float) -> dict[str, Any]:
         """An Announce of a Create or an Update of a record, with its data where its link says."""
         record = f"{PEER}/records/p/{key}"
-        body = self._lines.replace("RECORD", record).encode()
+        body = "".join(sorted(self._lines.replace("RECORD", record).splitlines(keepends=True))).encode()
         self.desk.world.bodies[f"{record}.nt"] = ("application/n-triples", body)
         thing = {
             "id": f"{PEER}/objects/p/{key}", "type": "Page", "attributedTo": self.owner, "name": "Projet",
@@ -235,10 +235,9 @@ def _a_record(desk: IntakeDesk) -> str:
     here = Instance(desk.here.folder.parent / "peer", desk.here.vocabulary)
     pushing = Pushing(here)
     pushing.push(pushing.made("1", pushing.at(-60)))
-    ((record, text),) = here.graphs().items()
+    ((key, text),) = contents(here).items()
     here.close()
-    text = text.replace(record, "RECORD").replace(f"{BASE}/", f"{PEER}/")
-    return "".join(sorted(f"{line}\n" for line in text.split("\n") if line))
+    return text.replace(f"{PEER}/records/p/{key}", "RECORD")
 
 
 __all__ = ["ACTOR", "AS2", "BASE", "COMMONS", "HOST", "PEER", "PUBLIC", "IntakeDesk", "Peer", "World"]

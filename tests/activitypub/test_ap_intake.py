@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ap_intake_desk import ACTOR, AS2, BASE, COMMONS, HOST, PEER, PUBLIC, IntakeDesk, Peer
+from ap_intake_desk import ACTOR, AS2, BASE, COMMONS, HOST, PEER, IntakeDesk, Peer
 
 from federation.activitypub.deciding import tally_key
 from federation.activitypub.exchange import RemoteFault
@@ -79,6 +79,7 @@ def test_a_tombstone_yields_only_to_a_later_create_that_is_there(desk: IntakeDes
     assert desk.give({**first, "id": f"{HOST}/activities/again"}).state == "dropped"
     assert desk.give(desk.activity("Update", desk.page("1", -2))).outcome in {"tombstone", "remote:status"}
     assert not desk.online()
+    desk.turn(hours=1)
     later = desk.page("1", -1)
     assert desk.give(desk.activity("Create", later)).state == "dropped"
     desk.world.documents[later["id"]] = {"@context": AS2, **later}
@@ -236,6 +237,8 @@ def test_a_burst_of_deletes_meets_the_guard(desk: IntakeDesk) -> None:
     desk.work()
     assert len(desk.online()) == 40
     for number in range(40):
-        desk.keep(desk.activity("Delete", {"id": f"{HOST}/pages/{number}", "type": "Tombstone", "deleted": desk.at(-1)}))
+        desk.keep(
+            desk.activity("Delete", {"id": f"{HOST}/pages/{number}", "type": "Tombstone", "deleted": desk.at(-1)})
+        )
     desk.work()
     assert len(desk.online()) > 20
