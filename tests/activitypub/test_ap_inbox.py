@@ -225,9 +225,12 @@ def test_an_rfc_9421_signature_that_leaves_out_what_counts_is_refused(site: Site
 @pytest.mark.abuse(3)
 def test_past_expires_is_refused_in_both_dialects(site: Site, ada: Sender) -> None:
     """Whoever states an end means it."""
-    past = str(int(site.clock.now().timestamp()) - 5)
+    now = int(site.clock.now().timestamp())
+    past, later = str(now - 5), str(now + 300)
     refused(site, site.post(rfc9421(ada, site, '"@method" "@target-uri" "content-digest"', f";expires={past}")))
     refused(site, site.post(cavage(ada, site, "(request-target) host date digest", expires=past)))
+    assert site.post(rfc9421(ada, site, '"@method" "@target-uri" "content-digest"', f";expires={later}")).status == 202
+    assert site.post(cavage(ada, site, "(request-target) host date digest", expires=later)).status == 202
 
 
 @pytest.mark.abuse(4)
