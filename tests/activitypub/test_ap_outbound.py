@@ -346,6 +346,7 @@ class FakeActors:
         """A document, cut short."""
         actor = NAMES.actor(username)
         shown = keys or self.world.keyring.public(actor)
+        assert shown is not None
         return {
             "@context": ["https://www.w3.org/ns/activitystreams"],
             "id": actor,
