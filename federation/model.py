@@ -24,6 +24,21 @@ Triple = tuple[Term, Term, Term]
 Text = Mapping[str, str]
 """A message by language tag: always ``fr`` and ``en``."""
 
+_PLACES: Mapping[str, str] = {"ligne": "line", "élément": "item"}
+"""What readers call a row that has no name of its own, and the English for it. Rows are kept under the French."""
+
+_PLACE = re.compile(rf"({'|'.join(_PLACES)}) (\d+)")
+
+
+def place_in(where: str, language: str) -> str:
+    """Say the partner's address of a row (``page 2, ligne 14``) in a language; a name or an IRI stays as it is."""
+    return where if language == "fr" else ", ".join(map(_english_place, where.split(", ")))
+
+
+def _english_place(part: str) -> str:
+    row = _PLACE.fullmatch(part)
+    return part if row is None else f"{_PLACES[row[1]]} {row[2]}"
+
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r"}  # these four, and nothing else, in the canonical form
 _SPECIAL = re.compile(r'["\\\n\r]')

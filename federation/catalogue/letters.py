@@ -15,7 +15,7 @@ from federation.engines.mail import Mail
 from federation.errors import PeerError
 from federation.ledger import Ledger
 from federation.ledger.notices import NoticeRow
-from federation.model import RunReport, Severity, Text
+from federation.model import RunReport, Severity, Text, place_in
 from federation.settings import Settings
 
 CAUSES = 15  # of each severity; the page has all
@@ -117,7 +117,7 @@ def _account(report: Report, language: str) -> list[str]:
 
 
 def _cause(cause: Cause, language: str) -> str:
-    places = [one.where for one in cause.examples if one.where][:_PLACES]
+    places = [place_in(one.where, language) for one in cause.examples if one.where][:_PLACES]
     more = " …" if cause.count > len(places) else ""
     colon = " :" if language == "fr" else ":"
     where = f" ({', '.join(places)}{more})" if places else ""

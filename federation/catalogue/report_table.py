@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from federation.catalogue.reports import SEVERITIES
-from federation.model import Finding
+from federation.model import Finding, place_in
 
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -63,7 +63,7 @@ def _cells(finding: Finding, language: str) -> tuple[str, ...]:
     return (
         SEVERITIES[finding.severity][language],
         finding.rule,
-        finding.where,
+        place_in(finding.where, language),
         finding.field or "",
         finding.term or "",
         finding.value or "",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from federation.catalogue.reports import KINDS, SEVERITIES, STATES, gist, hold_words
-from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity, Text
+from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity, Text, place_in
 
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
 MAX_PLACES = 3
@@ -139,7 +139,7 @@ def _group_lines(group: Sequence[Finding], lang: str) -> list[str]:
     if rest:
         count = sum(finding.count for finding in rest)
         said = f"et {count} de la même sorte" if lang == "fr" else f"and {count} of the same kind"
-        lines.append(f"    … {said}{_places(rest)}")
+        lines.append(f"    … {said}{_places(rest, lang)}")
     return lines
 
 
@@ -153,7 +153,7 @@ def _group_line(group: Sequence[Finding], lang: str) -> str:
     message = first.message.get(lang) or next(iter(first.message.values()), first.rule)
     alike = [item for item in group if item.value == first.value]
     value = f" [{first.value}]" if first.value and first.value not in message else ""
-    line = f"{head}{field}{' :' if french else ':'} {message}{value}{_places(alike)}"
+    line = f"{head}{field}{' :' if french else ':'} {message}{value}{_places(alike, lang)}"
     others = list(dict.fromkeys(item.value for item in group if item.value != first.value))
     if not others:
         return line
@@ -163,7 +163,7 @@ def _group_line(group: Sequence[Finding], lang: str) -> str:
         those = [item for item in group if item.value == other]
         near = "" if alone and first.rule not in WORDS else _near(those[0], french)
         quoted = f"« {other} »" if french else f"“{other}”"
-        said.append(f"{quoted}{near}{_places(those)}")
+        said.append(f"{quoted}{near}{_places(those, lang)}")
     if len(others) > MAX_VALUES:
         said.append(f"et {len(others) - MAX_VALUES} autres" if french else f"and {len(others) - MAX_VALUES} more")
     return f"{line} {'De même :' if french else 'Likewise:'} {', '.join(said)}"
@@ -172,16 +172,16 @@ def _group_line(group: Sequence[Finding], lang: str) -> str:
 def _near(finding: Finding, french: bool) -> str:
     """The suggestion of a value that stands under another value's message: what was true of that one is not of this."""
     if finding.suggestion:
-        return f" → {finding.suggestion}"
+        return f" → {place_in(finding.suggestion, 'fr' if french else 'en')}"
     return "" if finding.rule not in WORDS else (" → rien de proche" if french else " → nothing near")
 
 
-def _places(group: Sequence[Finding]) -> str:
+def _places(group: Sequence[Finding], lang: str) -> str:
     """The first rows that findings are about, in brackets."""
     seen = list(dict.fromkeys(item.where for item in group if item.where))
     if not seen:
         return ""
-    named = [where.split(", ") for where in seen[:MAX_PLACES]]
+    named = [place_in(where, lang).split(", ") for where in seen[:MAX_PLACES]]
     rows = sum(len(parts) for parts in named)
     more = " …" if len(seen) > MAX_PLACES or sum(item.count for item in group) > max(len(seen), rows) else ""
     between = ", " if rows == len(named) else " ; "  # "page 1, élément 1" is one place

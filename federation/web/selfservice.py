@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from federation.catalogue.previews import preview_card
-from federation.model import Severity
+from federation.model import Severity, place_in
 from federation.pipeline.joining import JoinRefused, JoinRequest
 from federation.pipeline.trial import KEPT, UPLOAD_BYTES, Result, TrialRefused, TrialRequest, Upload
 from federation.pipeline.trial.tasks import CARDS, MAPPED
@@ -31,7 +31,6 @@ _GIVEN = ("name", "url", "contact", "feed", "address", "licence", "stamp")
 _SPARE = 256 * 1024  # bytes of a form beside the file that it brings
 _REFERENCE = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_PLACE = re.compile(r"ligne (\d+)")
 _WRONG = 422  # the form was understood and cannot be used
 
 
@@ -115,7 +114,7 @@ def _by_severity(found: Result) -> list[tuple[str, list[Mapping[str, object]]]]:
 @blueprint.app_template_filter("row_place")
 def row_place(where: str) -> str:
     """The partner's address of a row, in the language of the page."""
-    return _PLACE.sub(r"line \1", where) if language() == "en" else where
+    return place_in(where, language())
 
 
 @blueprint.route("/rejoindre", methods=["GET", "POST"])

@@ -356,3 +356,12 @@ def test_an_example_that_says_another_sentence_says_it_itself() -> None:
 
     assert [one.own for one in causes["cell-count"].examples] == [False, True, False]
     assert [one.own for one in causes["date-unreadable"].examples] == [False, False]
+
+
+def test_rows_are_named_in_the_language_of_the_table() -> None:
+    """Readers keep "ligne 14", which an English reader gets as "line 14"."""
+    finding = said("iri-unreadable", "x", "url")
+
+    french, english = (b"".join(table([finding], language)).decode() for language in ("fr", "en"))
+
+    assert (",ligne 14," in french, ",line 14," in english) == (True, True)

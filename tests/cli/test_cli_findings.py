@@ -108,3 +108,15 @@ def test_absent_records_that_are_withdrawn_are_not_said_to_be_kept(lang: str, ke
 
     assert kept in count_line(counts, lang)
     assert kept not in count_line(replace(counts, withdrawn=6), lang)
+
+
+def test_rows_are_named_in_the_language_of_the_call() -> None:
+    """Readers keep them in French; a name or an address of the partner's own stays as it is."""
+    empty = {"fr": "vide.", "en": "empty."}
+    places = ["ligne 2", "page 1, élément 3", "Jardin de la ligne 4"]
+    found = [Finding("shape:name:minCount", Severity.VIOLATION, empty, where, "Titre") for where in places]
+
+    (english,), (french,) = finding_lines(found, "en"), finding_lines(found, "fr")
+
+    assert english.endswith("(line 2 ; page 1, item 3 ; Jardin de la ligne 4)")
+    assert french.endswith("(ligne 2 ; page 1, élément 3 ; Jardin de la ligne 4)")

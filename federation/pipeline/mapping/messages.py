@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from federation.model import Finding, Severity
+from federation.model import Finding, Severity, place_in
 from federation.pipeline.cleaning import Problem
 
 _V, _W, _I = Severity.VIOLATION, Severity.WARNING, Severity.INFO
@@ -270,6 +270,10 @@ RULES: dict[str, tuple[Severity, str, str]] = {
 }
 
 
+_OF_TWO_ROWS = {"id-duplicate", "row-repeated"}
+"""Rules whose suggestion is the address of the other row."""
+
+
 def finding(problem: Problem, where: str, field: str | None, term: str | None, record: str | None) -> Finding:
     """Say a problem in a partner's words. ``field`` is their column or path, ``term`` ours."""
     severity, french, english = RULES[problem.rule]
@@ -280,11 +284,12 @@ def finding(problem: Problem, where: str, field: str | None, term: str | None, r
         "hint_fr": f" Le plus proche : {near}." if near else "",
         "hint_en": f" The nearest: {near}." if near else "",
     }
+    there = place_in(near, "en") if problem.rule in _OF_TWO_ROWS else near
     named = problem.rule not in {"id-missing", "licence-missing", "row-repeated"}
     return Finding(
         rule=problem.rule,
         severity=severity,
-        message={"fr": french.format(**said), "en": english.format(**said)},
+        message={"fr": french.format(**said), "en": english.format(**{**said, "suggestion": there})},
         where=where,
         field=field if named else None,
         term=term,
