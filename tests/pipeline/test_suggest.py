@@ -400,3 +400,16 @@ def test_the_sheet_and_the_row_of_titles_are_written_down() -> None:
     assert (found.source.records.sheet, found.source.records.header) == ("Projets", 3)
     assert found.source.fields["name"] == ("Nom du projet",)
     assert [said.rule for said in found.remarks] == ["sheet-guessed", "header-guessed"]
+
+
+@pytest.mark.parametrize(
+    ("title", "asked"), [("Date de création", True), ("date_creation", True), ("Date de publication", False)]
+)
+def test_a_date_of_creation_is_asked_about(title: str, asked: bool) -> None:
+    """Of the record or of the project: the proposal takes it for the record's and says how to change that."""
+    rows = [{"id": n, "nom": f"Jardin {n}", title: f"2024-0{n}-01"} for n in (1, 2, 3)]
+
+    lines = suggested(table(rows)).text.splitlines()
+    place = next(at for at, line in enumerate(lines) if line.startswith("issued = "))
+
+    assert ("startDate" in lines[place - 1]) is asked

@@ -24,7 +24,7 @@ from federation.pipeline.sources import Source, parse_source
 from federation.pipeline.suggest.columns import ROWS, Column, columns_of
 from federation.pipeline.suggest.guess import Guess, guess
 from federation.pipeline.suggest.matching import Matches, match, separator_of
-from federation.pipeline.suggest.remarks import remarks, repeated_id
+from federation.pipeline.suggest.remarks import ambiguous, remarks, repeated_id
 from federation.pipeline.suggest.text import note, quoted, value
 from federation.vocabulary import Field, Kind, Vocabulary, fold
 
@@ -290,6 +290,8 @@ class _Draft:
         yield "[fields]"
         for term, path in paths.items():
             column = own.get(term)
+            if column is not None and (unsure := ambiguous(term, column)) is not None:
+                yield self._say(unsure["fr"], unsure["en"])
             shown = column.values[0][:_EXAMPLE] if column is not None and column.values else ""
             comment = f"  {note(shown)}" if shown and term not in ("contact.email", "contact.telephone") else ""
             yield f"{term} = {quoted(path)}{comment}"

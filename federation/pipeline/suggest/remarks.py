@@ -6,7 +6,8 @@ Must never decide: the proposed source file holds what stands in for them.
 from __future__ import annotations
 
 from federation.model import Finding, Severity, Text
-from federation.pipeline.suggest.matching import Matches
+from federation.pipeline.suggest.columns import Column
+from federation.pipeline.suggest.matching import Matches, plain
 
 
 def remarks(matches: Matches, address: str, rows: int) -> tuple[Finding, ...]:
@@ -36,6 +37,22 @@ def repeated_id(matches: Matches) -> Text:
         "own, which never changes.",
     }
 
+
+def ambiguous(term: str, column: Column) -> Text | None:
+    """What is to be asked of a column whose title may mean another of our words; None if it may not."""
+    if term != "issued" or not _CREATED & set(plain(column.title).split()):
+        return None
+    title = column.title[:60]
+    return {
+        "fr": f"« {title} » : la date de la fiche, ou celle du projet ? Pour celle du projet, écrivez startDate au "
+        "lieu de issued.",
+        "en": f"“{title}”: the date of the record, or of the project? For that of the project, write startDate "
+        "instead of issued.",
+    }
+
+
+_CREATED = {"creation", "created", "createdat"}
+"""Words of a title that does not say what was created then."""
 
 _NO_ID: Text = {
     "fr": "Aucune colonne n'est un identifiant : une valeur différente pour chaque fiche, qui ne change plus. Sans "
