@@ -18,6 +18,7 @@ from federation.cli.accounts import account_group
 from federation.cli.candidates import candidate_command, candidates_command
 from federation.cli.harvesting import check_command, harvest_command, preview_command
 from federation.cli.instance import init_command, rebuild_command, serve_command, worker_command
+from federation.cli.peers import peers_group
 from federation.cli.reading import export_command, query_command, status_command
 from federation.cli.runs import forget_command, run_group, runs_command
 from federation.cli.shell import Shell
@@ -105,6 +106,7 @@ for command in (
     candidate_command,
     account_group,
     source_group,
+    peers_group,
 ):
     group.add_command(command)
 

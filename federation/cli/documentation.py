@@ -51,6 +51,7 @@ EXITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "candidate": (0, USAGE, FAILED),
         "account": (0, USAGE, FAILED),
         "source": (0, USAGE, FAILED, BUSY),
+        "peers": (0, USAGE, FAILED),
     }
 )
 """Exit codes that each command can end with."""

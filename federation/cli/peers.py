@@ -1,0 +1,240 @@
+"""Commands on other servers: whom we follow, who pushes, who is held back or blocked, and what waits for a decision."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+import click
+
+from federation.activitypub.peers import Peer, Peers, Waiting, plain
+from federation.cli.shell import Shell
+from federation.ledger.ap_follows import FollowRow
+from federation.ledger.times import from_text, to_seconds
+
+_MODES = click.Choice(["allow", "ask", "deny", "default"])
+_STATES: Mapping[str, Mapping[str, str]] = MappingProxyType({
+    "fr": {
+        "pending": "en attente", "requested": "demandé", "accepted": "accepté", "rejected": "refusé",
+        "undone": "annulé", "removed": "retiré",
+    },
+    "en": {},
+})  # fmt: skip
+_KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "fr": {"follow": "abonnement", "moderation": "fiche", "reply": "réponse", "flag": "signalement"},
+        "en": {"follow": "follow", "moderation": "record", "reply": "reply", "flag": "report"},
+    }
+)
+
+
+class _Furnished(Protocol):
+    """A platform, as far as it is needed here."""
+
+    @property
+    def peers(self) -> Peers:
+        """What operators do about other servers."""
+
+
+def _peers(shell: Shell) -> Peers:
+    return cast(_Furnished, shell.platform()).peers
+
+
+def _by(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--by", help="Who decides. Default: the user of this terminal.")(command)
+
+
+def _as_json(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")(command)
+
+
+@click.group("peers")
+def peers_group() -> None:
+    """Other servers: follow them, bind partners who push, hold back, block, decide."""
+
+
+@peers_group.command("list")
+@_as_json
+@click.pass_obj
+def list_command(shell: Shell, as_json: bool) -> None:
+    """List the servers that anything is known of."""
+    found = _peers(shell).all()
+    for peer in found:
+        click.echo(_json(plain(peer)) if as_json else _line(shell, peer))
+    if not found and not as_json:
+        click.echo(shell.say({"fr": "Aucun serveur.", "en": "No server."}), err=True)
+
+
+@peers_group.command("show")
+@click.argument("subject")
+@_as_json
+@click.pass_obj
+def show_command(shell: Shell, subject: str, as_json: bool) -> None:
+    """Show one server, named by its host or by an actor on it."""
+    peer = _peers(shell).show(subject)
+    if as_json:
+        click.echo(_json(plain(peer)))
+        return
+    click.echo(_line(shell, peer))
+    for row in peer.followers:
+        click.echo(f"  {row.follower} → {row.followed}  {_state(shell, row)}")
+    for row in peer.following:
+        click.echo(f"  → {row.followed}  {_state(shell, row)}")
+    for binding in peer.bindings:
+        click.echo(f"  {binding.actor} = {binding.partner} ({binding.source})")
+    for block in peer.blocks:
+        said = shell.say({"fr": "bloqué", "en": "blocked"})
+        click.echo(f"  {block.subject}  {said}  {block.at[:10]}  {block.by}  {block.reason or ''}".rstrip())
+
+
+@peers_group.command("follow")
+@click.argument("actor")
+@_by
+@click.pass_obj
+def follow_command(shell: Shell, actor: str, by: str | None) -> None:
+    """Follow ACTOR, a person, partner or commons: its address or @name@host."""
+    row = _peers(shell).follow(actor, by or getpass.getuser())
+    click.echo(f"{row.followed}  {_state(shell, row)}")
+
+
+@peers_group.command("unfollow")
+@click.argument("actor")
+@_by
+@click.pass_obj
+def unfollow_command(shell: Shell, actor: str, by: str | None) -> None:
+    """Follow ACTOR no more."""
+    row = _peers(shell).unfollow(actor, by or getpass.getuser())
+    click.echo(f"{row.followed}  {_state(shell, row)}")
+
+
+@peers_group.command("bind")
+@click.argument("actor")
+@click.argument("partner")
+@click.option("--source", help="Source that takes what it pushes (format `activitypub`). Default: the partner's name.")
+@_by
+@click.pass_obj
+def bind_command(shell: Shell, actor: str, partner: str, source: str | None, by: str | None) -> None:
+    """Let ACTOR push the records of PARTNER."""
+    row = _peers(shell).bind(actor, partner, source or partner, by or getpass.getuser())
+    click.echo(f"{row.actor} = {row.partner} ({row.source})")
+
+
+@peers_group.command("unbind")
+@click.argument("actor")
+@_by
+@click.pass_obj
+def unbind_command(shell: Shell, actor: str, by: str | None) -> None:
+    """Take nothing more from ACTOR. What it has pushed stays."""
+    _peers(shell).unbind(actor, by or getpass.getuser())
+    shell.tell({"fr": f"{actor} ne pousse plus.", "en": f"{actor} pushes no more."})
+
+
+@peers_group.command("mode")
+@click.argument("host")
+@click.option("--follow", type=_MODES, help="Whether its actors may follow ours. Default: allow.")
+@click.option("--records", type=_MODES, help="Whether its records are let in. Default: ask, for whoever is not bound.")
+@_by
+@click.pass_obj
+def mode_command(shell: Shell, host: str, follow: str | None, records: str | None, by: str | None) -> None:
+    """Say what a server may do."""
+    row = _peers(shell).set_modes(host, follow, records, by or getpass.getuser())
+    click.echo(f"{row.host}  follow={row.follow_mode or 'default'}  records={row.record_mode or 'default'}")
+
+
+@peers_group.command("block")
+@click.argument("subject")
+@click.option("--reason", default="", help="Why; kept with the block.")
+@_by
+@click.pass_obj
+def block_command(shell: Shell, subject: str, reason: str, by: str | None) -> None:
+    """Block a server or one actor: nothing is taken or sent, its records are hidden until `unblock`."""
+    count = _peers(shell).block(subject, by or getpass.getuser(), reason)
+    shell.tell({"fr": f"Bloqué ; abonnés retirés : {count}.", "en": f"Blocked; followers removed: {count}."})
+
+
+@peers_group.command("unblock")
+@click.argument("subject")
+@_by
+@click.pass_obj
+def unblock_command(shell: Shell, subject: str, by: str | None) -> None:
+    """Lift a block: what was hidden comes back."""
+    _peers(shell).unblock(subject, by or getpass.getuser())
+    shell.tell({"fr": "Débloqué.", "en": "Unblocked."})
+
+
+@peers_group.command("queue")
+@_as_json
+@click.pass_obj
+def queue_command(shell: Shell, as_json: bool) -> None:
+    """List what waits for a decision: follows, records of strangers, replies, reports."""
+    found = _peers(shell).queue()
+    for one in found:
+        click.echo(_json(_values(one)) if as_json else _waiting(shell, one))
+    if not found and not as_json:
+        click.echo(shell.say({"fr": "Rien à décider.", "en": "Nothing to decide."}), err=True)
+
+
+@peers_group.command("approve")
+@click.argument("reference")
+@_by
+@click.pass_obj
+def approve_command(shell: Shell, reference: str, by: str | None) -> None:
+    """Let in what waits under REFERENCE. A record enters only if its actor is bound to a partner."""
+    _peers(shell).approve(reference, by or getpass.getuser())
+    shell.tell({"fr": f"{reference} : accepté.", "en": f"{reference}: approved."})
+
+
+@peers_group.command("reject")
+@click.argument("reference")
+@_by
+@click.pass_obj
+def reject_command(shell: Shell, reference: str, by: str | None) -> None:
+    """Turn down what waits under REFERENCE."""
+    _peers(shell).reject(reference, by or getpass.getuser())
+    shell.tell({"fr": f"{reference} : refusé.", "en": f"{reference}: rejected."})
+
+
+@peers_group.command("replay")
+@click.argument("references", nargs=-1)
+@_by
+@click.pass_obj
+def replay_command(shell: Shell, references: tuple[str, ...], by: str | None) -> None:
+    """Work once more on quarantined activities: those named, else all that were put aside for a fault."""
+    count = _peers(shell).replay(references, by or getpass.getuser())
+    shell.tell({"fr": f"À reprendre : {count}.", "en": f"To be worked on again: {count}."})
+
+
+def _line(shell: Shell, peer: Peer) -> str:
+    words = [peer.host.host]
+    words += [shell.say({"fr": "BLOQUÉ", "en": "BLOCKED"})] if peer.blocked else []
+    words.append(shell.say({"fr": f"abonnés {len(peer.followers)}", "en": f"followers {len(peer.followers)}"}))
+    words.append(shell.say({"fr": f"suivis {len(peer.following)}", "en": f"following {len(peer.following)}"}))
+    words.append(f"follow={peer.host.follow_mode or 'default'} records={peer.host.record_mode or 'default'}")
+    if peer.waiting:
+        words.append(shell.say({"fr": f"envois en attente {peer.waiting}", "en": f"deliveries waiting {peer.waiting}"}))
+    return "  ".join(words)
+
+
+def _waiting(shell: Shell, one: Waiting) -> str:
+    kind = _KINDS[shell.lang].get(one.kind, one.kind)
+    return f"{one.reference}  {to_seconds(from_text(one.since))[:16]}  {kind}  {one.actor}  {_shown(one.about)}"
+
+
+def _shown(text: str) -> str:
+    """What a stranger wrote, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:500])
+
+
+def _state(shell: Shell, row: FollowRow) -> str:
+    return _STATES[shell.lang].get(row.state, row.state)
+
+
+def _values(one: Waiting) -> dict[str, Any]:
+    return {"reference": one.reference, "kind": one.kind, "actor": one.actor, "about": one.about, "since": one.since}
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False)
