@@ -7,8 +7,13 @@ import select
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import requests
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMMAND: Final = (sys.executable, "-c", "from federation.cli import main; main()")
@@ -129,6 +134,31 @@ class CarrefourSite:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = None
+
+    # ---- anybody
+
+    def get(self, address: str) -> tuple[int, Any]:
+        """Status and AS2 document of an address."""
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(address, headers={"Accept": "application/activity+json"}, timeout=SECONDS)
+        return answer.status_code, answer.json()
+
+    def ask(self, pattern: str) -> bool:
+        """Whether the public graph has a pattern (of SPARQL, with ``schema:``)."""
+        query = f"PREFIX schema: <http://schema.org/> ASK {{ {pattern} }}"
+        with requests.Session() as session:
+            session.trust_env = False
+            accept = {"Accept": "application/sparql-results+json"}
+            answer = session.get(f"{self.origin}/sparql", params={"query": query}, headers=accept, timeout=SECONDS)
+        return bool(answer.json()["boolean"])
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        """Look again and again; fails, with the server's log, when it takes too long."""
+        end, pause = time.monotonic() + SECONDS, threading.Event()
+        while not true():
+            assert time.monotonic() < end, f"in vain waited for: {what}\n{self.errors()}"
+            pause.wait(0.1)
 
     def errors(self) -> str:
         """What the server wrote to its log, the end of it."""

@@ -200,11 +200,12 @@ class FedifyPeer:
         log = "\n".join(json.dumps(entry) for entry in read)
         raise AssertionError(f"not heard within {seconds} s:\n{log}\n{self.errors.read_text()[-4000:]}")
 
-    def heard(self, kind: str, seconds: float = HEAR_SECONDS, **wanted: str) -> Entry:
-        """The first activity of a kind that Fedify took for true, e.g. with ``object=…`` or ``actor=…``."""
+    def heard(self, kind: str, after: int = 0, **wanted: str) -> Entry:
+        """The first activity of a kind that Fedify took for true, e.g. with ``object=…``; after an entry if given."""
 
         def fits(entry: Entry) -> bool:
             said = entry.get("heard") or {}
-            return said.get("kind") == kind and all(said.get(name) == value for name, value in wanted.items())
+            fitting = said.get("kind") == kind and all(said.get(name) == value for name, value in wanted.items())
+            return fitting and entry["n"] > after
 
-        return self.wait_for(fits, seconds)
+        return self.wait_for(fits)

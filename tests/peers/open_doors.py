@@ -94,7 +94,7 @@ class Doors(Platform):
 
     # ---- what goes out
 
-    def tell(self, actor: str, inbox: str, make: Callable[[Saying], Document]) -> str:
+    def say_to(self, actor: str, inbox: str, make: Callable[[Saying], Document]) -> str:
         """Say something to one inbox by the deliverer; the id of the activity."""
         say = self.sender.saying(actor)
         self.sender.tell(say, make(say), self._target(inbox))
@@ -117,7 +117,7 @@ class Doors(Platform):
         asked, target = FollowRef(follow, follower, followed), self._target(inbox)
         state = FollowState.ACCEPTED
         self.kept.ap_follows.put(Direction.IN, follower, followed, follow, state, target, now())
-        self.tell(followed, inbox, lambda say: activities.accept(self.names, say, asked))
+        self.say_to(followed, inbox, lambda say: activities.accept(self.names, say, asked))
 
     def say_all(self) -> None:
         """Say what the change log asks for, and deliver it."""

@@ -128,7 +128,7 @@ def test_the_peer_follows_and_is_answered(peer: FedifyPeer, site: CarrefourSite,
     sent = peer.follow("alice", site.partner)
     assert doors.came(sent["id"]).kind == "Follow"
     asked = FollowRef(sent["id"], peer.actor("alice"), site.partner)
-    doors.tell(site.partner, peer.inbox("alice"), lambda say: activities.accept(doors.names, say, asked))
+    doors.say_to(site.partner, peer.inbox("alice"), lambda say: activities.accept(doors.names, say, asked))
     entry = peer.heard("Accept", actor=site.partner)
     assert entry["http"] == "verified"
     assert peer.relations("alice")["following"][site.partner] == "accepted"
@@ -143,7 +143,7 @@ def test_the_peer_follows_and_is_answered(peer: FedifyPeer, site: CarrefourSite,
 def test_the_peer_answers_our_follow(peer: FedifyPeer, site: CarrefourSite, doors: Doors) -> None:
     """It takes our Follow, its Accept is kept; it takes our Undo, and has one follower less."""
     me, you = doors.names.instance, peer.actor("asso")
-    id_ = doors.tell(me, peer.inbox("asso"), lambda say: activities.follow(doors.names, say, you))
+    id_ = doors.say_to(me, peer.inbox("asso"), lambda say: activities.follow(doors.names, say, you))
     answer = peer.wait_for(lambda entry: entry["kind"] == "sent" and entry["type"] == "Accept")
     assert answer["failure"] is None
     kept = doors.came(answer["id"])
@@ -151,7 +151,7 @@ def test_the_peer_answers_our_follow(peer: FedifyPeer, site: CarrefourSite, door
     assert json.loads(kept.raw)["object"]["id"] == id_
     assert peer.relations("asso")["followers"] == [me]
     asked = FollowRef(id_, me, you)
-    doors.tell(me, peer.inbox("asso"), lambda say: activities.undo(doors.names, say, asked))
+    doors.say_to(me, peer.inbox("asso"), lambda say: activities.undo(doors.names, say, asked))
     assert peer.heard("Undo", actor=me)["http"] == "verified"
     assert peer.relations("asso")["followers"] == []
 
