@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from federation.catalogue.formats import Content
 from federation.catalogue.values import (
@@ -43,7 +44,10 @@ Nodes = dict[str, dict[str, list[Term]]]
 
 @dataclass(frozen=True, slots=True)
 class RecordLine:
-    """A record as a credit: who publishes it, where its original page is, under which licence, since when."""
+    """A record as a credit: who publishes it, where its original page is, under which licence, since when.
+
+    ``via``: the host of the other Carrefour that it came from; None for a record of ours.
+    """
 
     iri: str
     partner: str
@@ -54,6 +58,7 @@ class RecordLine:
     modified: str = ""
     tier: str = ""
     source: str | None = None
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ class Catalogue:
             modified=one_literal(node, DCTERMS + "modified") or "",
             tier=next((tier for tier in ("full", "basic", "essential") if tier in tiers), ""),
             source=one_iri(node, VOID + "inDataset"),
+            via=None if iri.startswith(f"{self.base}/") else urlsplit(iri).netloc,
         )
 
     # -- partners -----------------------------------------------------------------------------------------------

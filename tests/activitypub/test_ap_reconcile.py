@@ -13,6 +13,7 @@ from federation.activitypub.reconcile import WEEK, ask, ask_host
 from federation.ledger.ap_objects import ObjectState
 from federation.ledger.ap_peers import BlockRow
 from federation.model import RunState, peer_slug
+from federation.web import create_app
 
 
 @pytest.fixture
@@ -50,6 +51,22 @@ def test_the_dump_brings_all_public_records(a: Site, b: Site) -> None:
     assert known is not None
     assert known.name == f"p (127.0.0.1:{a.port})"
     assert b.ledger.ap_digests.state()[1] == []  # none of them is its own
+
+
+def test_what_came_from_a_peer_is_shown_with_its_origin(a: Site, b: Site) -> None:
+    """In lists, on the page of the project and on that of the contributor, in both languages."""
+    b.catch_up()
+    slug, host = peer_slug(f"{a.base}/actors/p"), f"127.0.0.1:{a.port}"
+    client = create_app(b.platform).test_client()
+    found = client.get(f"/projets?contributeur={slug}").text
+    pid = found.partition("/projet/")[2].partition('"')[0]
+
+    assert f"p ({host})" in found
+    for start in ("", "/en"):
+        assert f"via {host}</a>" in client.get(f"{start}/projet/{pid}").text
+        assert "via 127.0.0.1</p>" in client.get(f"{start}/contributeur/{slug}").text
+    mine = create_app(a.platform).test_client().get("/contributeur/p")
+    assert (mine.status_code, "via 127" in mine.text) == (200, False)
 
 
 def test_edits_deletes_revivals_and_a_new_partner_come_by_the_feed(a: Site, b: Site) -> None:
