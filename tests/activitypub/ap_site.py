@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import http.client
 import json
+import logging
 import socket
 import sys
 import threading
@@ -249,6 +250,7 @@ def header(message: Message, name: str) -> str:
 def serve_until_killed(arguments: Iterable[str]) -> None:
     """The program."""
     (folder,) = arguments
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it tells of every request that waits
     site = Site(Path(folder))
     sys.stdout.write(f"{site.origin}\n")
     sys.stdout.flush()
