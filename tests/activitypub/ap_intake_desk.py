@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -94,7 +95,7 @@ class IntakeDesk:
         self.ledger, self.clock = self.here.ledger, self.here.clock
         self.world, self.keys, self.names = World(), KeyRing(), Names(BASE)
         self.expander = Expander(bundled(vocabulary))
-        self.sender = Sender(self.ledger, self.names, self.clock, lambda size: b"\x07" * size)
+        self.sender = Sender(self.ledger, self.names, self.clock, os.urandom)
         self.relations = Relations(self.ledger, self.names, self.sender, self.clock)
         self.directory = Directory(self.ledger, self.world, self.clock)
         resolver = Resolver(self.world, self.keys, self.expander, self.clock)
@@ -189,6 +190,10 @@ class IntakeDesk:
         """A time: so many minutes from now."""
         moment: datetime = self.clock() + timedelta(minutes=minutes)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def fault(self, status: int) -> RemoteFault:
+        """What a server answers in place of a document."""
+        return RemoteFault("remote:status", remote_status=status)
 
     def turn(self, **how: float) -> None:
         """Let time pass."""
