@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from federation.catalogue.disclosure import Disclosure
 from federation.model import Counts, Finding, Part, RunKind, RunReport, RunState, Severity, Text
@@ -355,6 +356,26 @@ STATES: Mapping[RunState, Text] = {
     RunState.FAILED: {"fr": "échouée", "en": "failed"},
     RunState.ABANDONED: {"fr": "interrompue", "en": "interrupted"},
 }
+_NONE_ACCEPTED: Text = {"fr": "aucune fiche acceptée", "en": "no record accepted"}
+
+
+class Ended(Protocol):
+    """What is needed of a run to say how it ended."""
+
+    @property
+    def state(self) -> RunState: ...
+
+    @property
+    def counts(self) -> Counts: ...
+
+
+def state_of(run: Ended) -> Text:
+    """How a run ended, in words: one that has taken nothing at all did not succeed, whatever stays online."""
+    if run.state is RunState.WITH_REJECTS and run.counts.read and not run.counts.accepted:
+        return _NONE_ACCEPTED
+    return STATES[run.state]
+
+
 KINDS: Mapping[RunKind, Text] = {
     RunKind.HARVEST: {"fr": "moisson", "en": "harvest"},
     RunKind.REPLAY: {"fr": "relecture des octets gardés", "en": "replay of the stored bytes"},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from federation.catalogue.reports import KINDS, SEVERITIES, STATES, gist, hold_words
+from federation.catalogue.reports import KINDS, SEVERITIES, gist, hold_words, state_of
 from federation.model import Counts, Finding, Hold, RunKind, RunReport, RunState, Severity, Text, place_in
 
 ORDER = [Severity.VIOLATION, Severity.WARNING, Severity.INFO]
@@ -21,11 +21,18 @@ _CUT: Text = {
     "en": "the process at work on it was stopped or killed; carrefour serve or worker takes it up again at its next "
     "start, else the next harvest of the source does",
 }
+_TAKEN_UP: Text = {
+    "fr": "le processus qui s'en chargeait a été arrêté ou tué ; le passage {later} a pris la suite",
+    "en": "the process at work on it was stopped or killed; run {later} has followed",
+}
 SPOKEN = {"unknown-word"}  # hints that are always shown: the partner or the curator can settle them with one line
 
 
-def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
-    """One line: source, state, counts; and why it failed, unless the line is not ``alone``: a finding below says it."""
+def run_line(report: RunReport, lang: str, alone: bool = True, later: str | None = None) -> str:
+    """One line: source, state, counts; and why it failed, unless the line is not ``alone``: a finding below says it.
+
+    ``later``: the run that has taken up what this one, interrupted, left.
+    """
     parts = [opening(report, lang)]
     told = next((finding for finding in report.findings if finding.message.get("en") == report.message), None)
     parts += [text[lang].rstrip(".") for text in hold_words(report)]
@@ -36,7 +43,7 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
         where = f"run show {report.run}" if kept else f"preview {report.source}"
         parts.append(f"{'motifs des rejets :' if lang == 'fr' else 'why rows are refused:'} carrefour {where}")
     if report.state is RunState.ABANDONED:
-        parts.append(_CUT[lang])
+        parts.append((_CUT if later is None else _TAKEN_UP)[lang].format(later=later))
     if report.state is RunState.FAILED:
         parts.append("ce qui est en ligne y reste" if lang == "fr" else "what is online stays")
     return " ; ".join(parts) if lang == "fr" else "; ".join(parts)
@@ -45,7 +52,7 @@ def run_line(report: RunReport, lang: str, alone: bool = True) -> str:
 def opening(report: RunReport, lang: str) -> str:
     """The beginning of what is said of a run: source, kind, state, counts."""
     french = lang == "fr"
-    state = STATES[report.state][lang]
+    state = state_of(report)[lang]
     if report.kind is not RunKind.HARVEST:
         state = f"{KINDS[report.kind][lang]}, {state}"
     named = f"{report.source} : {state}" if french else f"{report.source}: {state}"

@@ -52,7 +52,8 @@ def runs_command(shell: Shell, source: str | None, limit: int, as_json: bool) ->
         if as_json:
             click.echo(json.dumps(_values(report), ensure_ascii=False))
         else:
-            click.echo(f"{report.run}  {report.started:%Y-%m-%d %H:%M}  {run_line(report, shell.lang)}")
+            told = run_line(report, shell.lang, later=operations.taken_up(report))
+            click.echo(f"{report.run}  {report.started:%Y-%m-%d %H:%M}  {told}")
     if not as_json and total > len(reports):
         more = total - len(reports)
         text = {"fr": f"… et {more} de plus : --limit", "en": f"… and {more} more: --limit"}
@@ -142,6 +143,8 @@ def _sheet_lines(shell: Shell, sheet: RunSheet, waits: bool) -> Iterator[str]:
     yield from held_lines(report, shell.lang)
     if waits:
         yield f"  → carrefour run approve {report.run}"
+        each = " ".join(f"--ceiling {hold.rule.value}={hold.figure}" for hold in report.holds)
+        yield f"    {'ou, règle par règle :' if french else 'or, rule by rule:'} {each}"
     for given in sheet.approvals:
         until = f"{given.until:%Y-%m-%d %H:%M}"
         yield (

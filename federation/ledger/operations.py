@@ -21,7 +21,7 @@ from federation.ledger.records import PRESENT, RecordState, RecordStatus
 from federation.ledger.runs import ENDED, Order
 from federation.ledger.schema import approval, record_state, run
 from federation.ledger.sources import SourceRow
-from federation.ledger.times import from_text
+from federation.ledger.times import from_text, to_text
 from federation.model import Part, Rule, RunKind, RunReport, RunState
 
 APPROVED_FOR = timedelta(days=3)
@@ -140,6 +140,16 @@ class Operations:
             Approval(Rule(row.rule), row.ceiling, row.by, from_text(row.given), from_text(row.until)) for row in rows
         ]
         return RunSheet(report, options.get("by"), approvals, self._reports(orders))
+
+    def taken_up(self, report: RunReport) -> str | None:
+        """The run that has followed an interrupted one of the same source; None if none has, or it ended itself."""
+        if report.state is not RunState.ABANDONED:
+            return None
+        later = (run.c.source == report.source, run.c.started > to_text(report.started), run.c.id != report.run)
+        begun = run.c.state != RunState.QUEUED.value
+        with self._ledger.read() as tx:
+            found: str | None = tx.scalar(select(run.c.id).where(*later, begun).order_by(run.c.started).limit(1))
+        return found
 
     def progress(self, name: str) -> Mapping[str, Any]:
         """How far a running run is (``stage``, ``done``, ``total``); empty if nothing is known."""

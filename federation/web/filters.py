@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from flask import Flask, request, url_for
 from markupsafe import Markup
 
-from federation.catalogue.reports import STATES
+from federation.catalogue.reports import STATES, Ended, state_of
 from federation.catalogue.search import SearchQuery
 from federation.catalogue.values import BASE
 from federation.catalogue.words import SCHEMES
@@ -148,6 +148,11 @@ def state_label(state: str) -> str:
     return text_in(STATES[RunState(state)]) if state in {one.value for one in RunState} else state
 
 
+def run_label(run: Ended) -> str:
+    """How a run ended, in words."""
+    return text_in(state_of(run))
+
+
 def install_filters(app: Flask) -> None:
     """Make the functions of this module known to the templates."""
     for filter_ in (
@@ -160,6 +165,7 @@ def install_filters(app: Flask) -> None:
         licence_label,
         local,
         paragraphs,
+        run_label,
         shape_label,
         short_label,
         show_date,

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
 from federation.catalogue.quality import Quality, together
-from federation.catalogue.reports import KINDS, STATES, account, hold_words
+from federation.catalogue.reports import KINDS, account, hold_words, state_of
 from federation.ledger.standing import STANDINGS, Standing, turns, worst
 from federation.model import RunKind, RunState, Text
 from federation.web.contract import PassageLine, SourceLine
@@ -44,7 +44,7 @@ def passages(slug: str) -> Response:
         slug=slug,
         name=name,
         names=names,
-        lines=[(one, STATES[one.state], KINDS[one.kind], _account(one)) for one in lines],
+        lines=[(one, state_of(one), KINDS[one.kind], _account(one)) for one in lines],
         harvest=RunKind.HARVEST,
     )
 

@@ -18,7 +18,7 @@ from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.formats import DATA, HTML, JSONLD, Content, Format
 from federation.catalogue.report_rdf import MAX_RESULTS, report_triples, run_triples
 from federation.catalogue.report_table import table
-from federation.catalogue.reports import KINDS, SEVERITIES, STATES, Cause, Report, make_report, report_of
+from federation.catalogue.reports import KINDS, SEVERITIES, Cause, Report, make_report, report_of, state_of
 from federation.model import RunReport, RunState, Severity
 from federation.web.language import language
 from federation.web.respond import EXPOSED, REVALIDATE, Link, alternates, choose, finish, href, negotiated, page
@@ -73,7 +73,7 @@ def _document(report: Report, disclosure: Disclosure, form: Format | None) -> Re
             formats=DATA,
             tables=TABLES if known.state not in _OPEN else (),
             open=known.state in _OPEN,
-            state=STATES[known.state],
+            state=state_of(known),
             kind=KINDS[known.kind],
             severities=[(SEVERITIES[one], one.value, report.count(one), report.of(one)) for one in Severity],
             source_name=_source_name(known),

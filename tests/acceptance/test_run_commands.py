@@ -109,6 +109,7 @@ def test_a_feed_that_loses_half_is_held_and_the_run_tells_it(gardens: Path) -> N
     assert "5 fiches absentes sur 10, limite 2" in french.said
     assert "Fiches en attente de retrait : 5" in french.said
     assert f"{BASE}/records/jardins/7" in french.said
+    assert "ou, règle par règle : --ceiling shrink=5" in french.said
     english = carrefour(gardens, "run", "show", run["run"], lang="en")
     assert "5 of 10 gone, limit 2. Waiting for approval: withdrawals for absence." in english.said
 

@@ -120,3 +120,24 @@ def test_rows_are_named_in_the_language_of_the_call() -> None:
 
     assert english.endswith("(line 2 ; page 1, item 3 ; Jardin de la ligne 4)")
     assert french.endswith("(ligne 2 ; page 1, élément 3 ; Jardin de la ligne 4)")
+
+
+def test_a_run_that_took_nothing_did_not_succeed() -> None:
+    """All rows refused: the state says so; with one row taken it is a success with rejects."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    refused = RunReport("r", "s", "p", RunState.WITH_REJECTS, now, now, Counts(read=3, rejected=3))
+
+    assert run_line(refused, "fr").startswith("s : aucune fiche acceptée")
+    assert run_line(refused, "en").startswith("s: no record accepted")
+    some = replace(refused, counts=Counts(read=3, accepted=1, rejected=2))
+    assert run_line(some, "en").startswith("s: succeeded with rejects")
+
+
+def test_an_interrupted_run_that_was_taken_up_says_by_which() -> None:
+    """Before that, that somebody will."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    cut = RunReport("r", "s", "p", RunState.ABANDONED, now, now, Counts())
+
+    assert "takes it up again" in run_line(cut, "en")
+    assert "run 01NEXT has followed" in run_line(cut, "en", later="01NEXT")
+    assert "le passage 01NEXT a pris la suite" in run_line(cut, "fr", later="01NEXT")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event, text
 
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.operations import Operations
+from federation.ledger.runs import Order
 from federation.model import RunState
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -41,7 +42,8 @@ def test_no_question_that_is_asked_often_reads_every_run(ledger: Ledger) -> None
         ledger.runs.queued()
         ledger.runs.last("s")
         ledger.runs.last("s", [RunState.HELD])
-        ledger.runs.abandon_open(NOW)
+        (cut,) = ledger.runs.abandon_open(NOW)
+        operations.taken_up(cut)
         operations.queue()
         operations.run(run)
         operations.runs("s", RunState.HELD)
@@ -66,3 +68,16 @@ def test_the_order_of_runs_needs_no_sorting(ledger: Ledger) -> None:
         plan = tx.execute(text("EXPLAIN QUERY PLAN SELECT * FROM run WHERE state = 'queued' ORDER BY id")).all()
 
     assert [row[3] for row in plan] == ["SEARCH run USING INDEX ix_run_state_id (state=?)"]
+
+
+def test_an_interrupted_run_names_the_one_that_followed(ledger: Ledger) -> None:
+    """Once a later run of its source has begun, and not by an order that still waits."""
+    operations = Operations(ledger, lambda: NOW, lambda _source: None)
+    ledger.runs.start("s", "p", NOW, 1)
+    (cut,) = ledger.runs.abandon_open(NOW)
+    ledger.runs.queue("s", "p", NOW + timedelta(minutes=1), Order())
+    ledger.runs.start("other", "p", NOW + timedelta(minutes=1), 1)
+
+    assert operations.taken_up(cut) is None
+    later = ledger.runs.start("s", "p", NOW + timedelta(minutes=2), 1)
+    assert operations.taken_up(cut) == later

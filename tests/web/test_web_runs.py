@@ -76,6 +76,16 @@ def said(client: FlaskClient, path: str, status: int = 200) -> str:
     return " ".join("".join(tree.find("body").itertext()).split())
 
 
+def test_a_run_that_took_nothing_is_no_success(told: Sample, reader: FlaskClient) -> None:
+    """All rows refused: the page says that no record was accepted; rows have their name in the page's language."""
+    told.ledger.runs[RUN] = replace(sample_run(), counts=Counts(read=3, rejected=3))
+
+    french, english = said(reader, f"/runs/{RUN}"), said(reader, f"/en/runs/{RUN}")
+
+    assert ("aucune fiche acceptée" in french, "réussie" in french, "ligne 60" in french) == (True, False, True)
+    assert ("no record accepted" in english, "line 60" in english, "ligne 60" in english) == (True, True, False)
+
+
 def test_a_run_is_told_in_the_partners_words(reader: FlaskClient) -> None:
     """State, account, hold with figure and limit, causes by severity with column, row and value, unknown words."""
     page = said(reader, f"/runs/{RUN}")
