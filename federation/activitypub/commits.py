@@ -23,6 +23,9 @@ Keep = Callable[[Sequence[Received], datetime], list[bool]]
 """Makes rows durable, in one transaction; for each, whether it is new. Raises EngineUnavailable."""
 
 
+_Batch = list[tuple[Received, Future[bool]]]
+
+
 class GroupCommit:
     """One per process, safe for threads. Its thread starts with the first row.
 
@@ -31,7 +34,7 @@ class GroupCommit:
 
     def __init__(self, keep: Keep, now: Callable[[], datetime], gather: float = GATHER_SECONDS) -> None:
         self._keep, self._now, self._gather = keep, now, gather
-        self._waiting: list[tuple[Received, Future[bool]]] = []
+        self._waiting: _Batch = []
         self._coming = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -56,7 +59,7 @@ class GroupCommit:
             if self._closed:
                 raise _closing()
             self._waiting.append((row, waits))
-            if self._thread is None or not self._thread.is_alive():
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
                 self._thread.start()
             self._wake()
@@ -77,16 +80,16 @@ class GroupCommit:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        while batch := self._gathered():
-            try:
+        try:
+            while batch := self._gathered():
                 self._write(batch)
-            finally:
-                # whatever happened, nobody waits for ever
-                for _, waits in batch:
-                    if not waits.done():
-                        waits.set_exception(_closing())
+        finally:
+            with self._changed:
+                self._thread = None  # after a defect the next row starts another
+                left, self._waiting = self._waiting, []
+            _refuse(left)
 
-    def _gathered(self) -> list[tuple[Received, Future[bool]]]:
+    def _gathered(self) -> _Batch:
         """The rows of the next transaction; none once all is written and closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -97,15 +100,23 @@ class GroupCommit:
     def _complete(self) -> bool:
         return self._closed or len(self._waiting) >= min(self._coming, MOST)
 
-    def _write(self, batch: list[tuple[Received, Future[bool]]]) -> None:
+    def _write(self, batch: _Batch) -> None:
         try:
             answers = self._keep([row for row, _ in batch], self._now())
+            for (_, waits), new in zip(batch, answers, strict=True):
+                waits.set_result(new)
         except EngineUnavailable as error:
             for _, waits in batch:
                 waits.set_exception(error)
-            return
-        for (_, waits), new in zip(batch, answers, strict=True):
-            waits.set_result(new)
+        finally:
+            _refuse(batch)
+
+
+def _refuse(batch: _Batch) -> None:
+    """Whatever happened, nobody waits for ever."""
+    for _, waits in batch:
+        if not waits.done():
+            waits.set_exception(_closing())
 
 
 def _closing() -> EngineUnavailable:

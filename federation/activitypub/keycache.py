@@ -158,7 +158,8 @@ class KeyCache:
         kept = self._kept(name, now)
         if kept is not None and kept.material != failed.material:
             return kept
-        if not self._shelf.may_force(name.key_id, name.owner, name.use, now, now - FORCED):
+        # one that the ledger has not is forgotten (by another process): that is no forced fetch
+        if kept is not None and not self._shelf.may_force(name.key_id, name.owner, name.use, now, now - FORCED):
             return None
         with self._turn(name):
             fetched = self._fetch(name, failed)

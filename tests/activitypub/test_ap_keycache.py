@@ -241,6 +241,21 @@ def test_what_an_actor_says_of_its_keys_may_be_forgotten(world: World) -> None:
     assert len(world.web.asked) == 2
 
 
+def test_what_another_process_forgets_is_asked_for_again_when_it_fails(world: World) -> None:
+    """Though its forced fetch is spent; then the limit holds again."""
+    other = world.opened()
+    world.check()
+    world.check(cache=other)
+    world.fails(cache=other)
+    world.web.answers[ADA] = actor(1)
+    world.cache.forget(ADA)
+    world.check(1, cache=other)
+    assert len(world.web.asked) == 3
+    for _ in range(3):
+        world.fails(0, cache=other)
+    assert len(world.web.asked) == 4
+
+
 def test_one_key_is_fetched_once_however_many_need_it(world: World) -> None:
     """Those who come meanwhile wait for it; the fifth of a host is told to come later."""
     entered, go = threading.Event(), threading.Event()
