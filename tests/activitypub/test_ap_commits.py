@@ -100,9 +100,9 @@ def test_a_failed_transaction_is_told_to_all_of_its_group_and_to_no_other(fault:
     commits.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_defect_lets_nobody_wait_for_ever() -> None:
+def test_a_defect_lets_nobody_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is raised, those who wait are refused, and the next row finds a working thread."""
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
     kept = Kept()
     kept.fault = ZeroDivisionError()
     commits = GroupCommit(kept, lambda: NOW)
