@@ -1,11 +1,10 @@
 """A harvested instance with its doors open to ActivityPub: pages and inboxes over HTTP, our keys, our deliveries.
 
-What comes in is kept and goes no further: what follows from it is shown where the whole server is tested.
+What comes in is kept and goes no further, as no worker takes it up: that is shown where the whole server is tested.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 import time
@@ -18,29 +17,20 @@ from federation.activitypub import activities
 from federation.activitypub.activities import FollowRef, Saying, serialise
 from federation.activitypub.actors import Document
 from federation.activitypub.delivery import Deliverer
-from federation.activitypub.desk import Desk
-from federation.activitypub.inbox import Inbox
-from federation.activitypub.keycache import KeyCache
-from federation.activitypub.keyring import Keyring, known_actors, load_secret
 from federation.activitypub.knock import Knock
-from federation.activitypub.memory import memory_of
-from federation.activitypub.names import Names
 from federation.activitypub.origins import origin_of
 from federation.activitypub.outbound import Outbound
 from federation.activitypub.remote import Remote
 from federation.activitypub.sending import Audience, Letter, Sender
-from federation.ledger import Ledger, open_ledger
+from federation.ledger import open_ledger
 from federation.ledger.ap_activities import NewActivity
 from federation.ledger.ap_deliveries import Target
 from federation.ledger.ap_follows import Direction, FollowState
 from federation.ledger.ap_inbox import InboxRow
 from federation.ledger.times import to_text
-from federation.platform import Platform
+from federation.platform import open_platform
 from federation.settings import Settings
-from federation.vocabulary import load
 from federation.web import create_app
-
-SECONDS = 60
 
 
 def now() -> datetime:
@@ -48,41 +38,29 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Doors(Platform):
-    """The platform with everything of ActivityPub that speaks HTTP."""
+class Doors:
+    """An open instance, served, whose worker rests: a test says when something goes out."""
 
     def __init__(self, settings: Settings) -> None:
-        self.kept: Ledger = open_ledger(settings.ledger_url, settings.data_dir / "ledger")
-        super().__init__(settings, load(), self.kept)
-        self.names = Names(settings.base_url)
-        self.remote = Remote(origin_of(settings.base_url), "Carrefour", time.monotonic, allow_private=True)
-        secret = load_secret("", settings.data_dir, os.urandom)
-        exists = known_actors(self.names, self.kept.sources.partner)
-        self.keyring = Keyring(self.kept.ap_keys, self.names, secret, exists, now, os.urandom)
+        self.platform = open_platform(settings)
+        station = self.platform.station
+        self.names, self.keyring, self.desk = station.names, station.keyring, station.desk
+        self.kept = open_ledger(settings.ledger_url, settings.data_dir / "ledger")
+        self._remote = Remote(origin_of(settings.base_url), "Carrefour", time.monotonic, allow_private=True)
         self.sender = Sender(self.kept, self.names, now, os.urandom)
-        knock = Knock(self.keyring, self.remote, now)
+        knock = Knock(self.keyring, self._remote, now)
         self.deliverer = Deliverer(self.kept, self.names, knock, now, lambda: 0.5)
-        self.server = waitress.create_server(create_app(self), host="127.0.0.1", port=settings.port, threads=8)
-        self._thread = threading.Thread(target=self.server.run, daemon=True)
+        app = create_app(self.platform)
+        self._server = waitress.create_server(app, host="127.0.0.1", port=settings.port, threads=8)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-
-    @functools.cached_property
-    def federation(self) -> Desk:
-        """What anybody may read, with proofs and our keys."""
-        return Desk(self.settings, memory_of(self.kept), lambda: self.reader, self.words, self.keyring)
-
-    @functools.cached_property
-    def inbox(self) -> Inbox:
-        """Steps 1 to 8."""
-        keys = KeyCache(self.kept.ap_remote_keys, self.remote, now, self.keyring.signer())
-        return Inbox(self.settings.base_url, keys, self.kept.ap_inbox, self.kept.ap_blocks.all, now, time.monotonic)
 
     def close(self) -> None:
         """Close the doors."""
-        self.server.close()
-        self.inbox.close()
-        self.remote.close()
-        super().close()
+        self._server.close()
+        self._remote.close()
+        self.kept.close()
+        self.platform.close()
 
     # ---- what comes in
 
@@ -121,7 +99,7 @@ class Doors(Platform):
 
     def say_all(self) -> None:
         """Say what the change log asks for, and deliver it."""
-        out = Outbound(self.kept, self.names, self.federation, lambda: self.reader.seq, self.keyring, self.sender)
+        out = Outbound(self.kept, self.names, self.desk, lambda: self.platform.reader.seq, self.keyring, self.sender)
         while out.work():
             self.deliverer.work_off()
 
@@ -134,6 +112,6 @@ class Doors(Platform):
 
     def object_of(self, record: str) -> Document:
         """The object of a record, as it is embedded."""
-        found = self.federation.embedded(record)
+        found = self.desk.embedded(record)
         assert found is not None, record
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -58,6 +59,11 @@ def followers(site: CarrefourSite, actor: str) -> int:
     return int(document["totalItems"])
 
 
+def nobody_follows(site: CarrefourSite, actor: str) -> bool:
+    """Whether an actor of ours has no followers."""
+    return followers(site, actor) == 0
+
+
 def follow(peer: FedifyPeer, site: CarrefourSite, name: str, actor: str) -> None:
     """Have an actor of the peer follow one of ours, and see that both sides know."""
     before, logged = followers(site, actor), len(peer.log())
@@ -95,7 +101,7 @@ def test_the_peer_follows_us_and_leaves(peer: FedifyPeer, site: CarrefourSite) -
     for actor in (f"{site.origin}/actor", site.commons, site.partner):
         follow(peer, site, "alice", actor)
         assert peer.unfollow("alice", actor)["failure"] is None
-        site.until(lambda actor=actor: followers(site, actor) == 0, "the Undo")
+        site.until(partial(nobody_follows, site, actor), "the Undo")
 
 
 def test_the_peer_believes_what_harvests_bring(peer: FedifyPeer, site: CarrefourSite) -> None:

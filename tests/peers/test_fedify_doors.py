@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from fedify_peer import Dialect, FedifyPeer, Sign
 from open_doors import Doors, now
 
 from federation.activitypub import activities
-from federation.activitypub.activities import FollowRef, announce_activity, serialise
-from federation.activitypub.objects import tombstone
+from federation.activitypub.activities import FollowRef, Saying, announce_activity, serialise
+from federation.activitypub.actors import Document
+from federation.activitypub.names import Names
+from federation.activitypub.objects import Prove, tombstone
 from federation.ledger.ap_lanes import DeliveryState
 from federation.model import Reason
 from federation.settings import load_settings
@@ -53,6 +56,11 @@ def saying(peer: FedifyPeer, kind: str, about: Any, name: str) -> dict[str, Any]
     """An activity of ``asso``."""
     id_ = f"{peer.origin}/activities/{name}"
     return {"@context": AS2, "id": id_, "type": kind, "actor": peer.actor("asso"), "to": [PUBLIC], "object": about}
+
+
+def say_of(make: Callable[..., Document], names: Names, about: Document, prove: Prove, say: Saying) -> Document:
+    """An activity about a record."""
+    return make(names, say, about, prove)
 
 
 def page(peer: FedifyPeer, name: str) -> dict[str, Any]:
@@ -166,7 +174,7 @@ def test_the_peer_believes_what_we_deliver(peer: FedifyPeer, site: CarrefourSite
     gone = tombstone(made["id"], now(), Reason.PARTNER)
     for kind, about, found in (("Create", made, "Page"), ("Update", made, "Page"), ("Delete", gone, "Tombstone")):
         make = activities.ABOUT_RECORDS[kind]
-        doors.publish(site.partner, inbox, lambda say, make=make, about=about: make(names, say, about, prove))
+        doors.publish(site.partner, inbox, partial(say_of, make, names, about, prove))
         entry = peer.heard(kind, object=site.object("1"))
         assert (entry["http"], entry["proof"], entry["heard"]["objectType"]) == ("verified", "verified", found)
 
