@@ -21,7 +21,7 @@ from federation.pipeline.assess import assess
 from federation.pipeline.fetch import Delivery
 from federation.pipeline.guard import Figures, Thresholds, judge, withheld
 from federation.pipeline.intake import open_feed, readable
-from federation.pipeline.mapping import Columns, RunStamp
+from federation.pipeline.mapping import Columns, RunStamp, unquoted
 from federation.pipeline.plan import WHOLE, Planned, Planner, Step, end_state
 from federation.pipeline.readers import Reading
 from federation.pipeline.renaming import Likeness, likeness, matches
@@ -197,14 +197,26 @@ def _wordless(found: Finding) -> Finding:
     """A finding that quotes nothing of the row."""
     quoted = [text for text in (found.value, found.suggestion) if text]
     told = not any(text in message for message in found.message.values() for text in quoted)
-    return replace(found, value=None, suggestion=None, message=found.message if told else _NOT_QUOTED)
+    if told:
+        return replace(found, value=None, suggestion=None)
+    cause = unquoted(found.rule)
+    message = _NOT_QUOTED if cause is None else {tag: f"{_capital(text)} {_WHY[tag]}" for tag, text in cause.items()}
+    return replace(found, value=None, suggestion=None, message=message)
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_WHY: Text = {
+    "fr": "Cette ligne n'est pas citée ici : une fiche de ce partenaire a été effacée à la demande d'une personne, et "
+    "rien ne dit que la ligne n'est pas la sienne.",
+    "en": "This row is not quoted here: a record of this partner was erased on a person's request, and nothing says "
+    "that the row is not that person's.",
+}
 _NOT_QUOTED: Text = {
-    "fr": "Cette ligne ne peut pas être lue. Elle n'est pas citée ici : une fiche de ce partenaire a été effacée à la "
-    "demande d'une personne, et rien ne dit que la ligne n'est pas la sienne. Corrigez-la dans votre fichier.",
-    "en": "This row cannot be read. It is not quoted here: a record of this partner was erased on a person's request, "
-    "and nothing says that the row is not that person's. Correct it in your file.",
+    "fr": f"Cette ligne ne peut pas être lue : corrigez-la dans votre fichier. {_WHY['fr']}",
+    "en": f"This row cannot be read: correct it in your file. {_WHY['en']}",
 }
 
 

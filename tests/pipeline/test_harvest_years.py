@@ -461,6 +461,20 @@ def test_a_forgotten_record_stays_gone(here: Instance) -> None:
     assert not here.forget("0")
 
 
+def test_after_an_erasure_a_row_that_nobody_can_tell_keeps_its_cause(here: Instance) -> None:
+    """An id that comes twice is still said to do so; the id, which might be the person's, is not quoted."""
+    here.run(rows(5))
+    assert here.forget("0")
+
+    twice = here.night([*rows(4, start=1), row("jeanne-doe", "Un"), row("jeanne-doe", "Deux")])
+
+    (told,) = (finding for finding in twice.findings if finding.rule == "id-duplicate")
+    assert "L'identifiant « … » est déjà celui d'une autre ligne" in told.message["fr"]
+    assert "already belongs to another row" in told.message["en"]
+    assert "effacée à la demande d'une personne" in told.message["fr"]
+    assert "jeanne" not in repr(told)
+
+
 def test_an_erased_record_leaves_its_project_in_order(here: Instance) -> None:
     """A project that two partners speak of goes on under its address; a rebuild gives the same."""
     here.map("t", "q", sameAs="sameAs")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from federation.pipeline.mapping.columns import Columns
 from federation.pipeline.mapping.grouping import Group
 from federation.pipeline.mapping.mapper import Mapper
+from federation.pipeline.mapping.messages import unquoted
 from federation.pipeline.mapping.naming import Naming
 from federation.pipeline.mapping.stamp import RunStamp
 from federation.pipeline.mapping.verbatim import Verbatim, home_of
@@ -25,4 +26,4 @@ def compile_mapping(source: Source, vocabulary: Vocabulary, base_url: str) -> Ma
     return Mapper(source, vocabulary, base_url.rstrip("/"))
 
 
-__all__ = ["Columns", "Group", "Mapper", "Naming", "RunStamp", "Verbatim", "compile_mapping", "home_of"]
+__all__ = ["Columns", "Group", "Mapper", "Naming", "RunStamp", "Verbatim", "compile_mapping", "home_of", "unquoted"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from federation.model import Finding, Severity, place_in
+from federation.model import Finding, Severity, Text, place_in
 from federation.pipeline.cleaning import Problem
 
 _V, _W, _I = Severity.VIOLATION, Severity.WARNING, Severity.INFO
@@ -297,6 +297,15 @@ def finding(problem: Problem, where: str, field: str | None, term: str | None, r
         suggestion=problem.suggestion,
         record=record,
     )
+
+
+def unquoted(rule: str) -> Text | None:
+    """What a rule says of a row, without quoting anything of it; None if it is none of ours."""
+    if rule not in RULES:
+        return None
+    _, french, english = RULES[rule]
+    nothing = {"value": "…", "suggestion": "…", "hint_fr": "", "hint_en": ""}
+    return {"fr": french.format(**nothing), "en": english.format(**nothing)}
 
 
 def left_out(why: str) -> tuple[Finding, ...]:
