@@ -5,19 +5,22 @@ Must never wait for the network in the writing thread, nor take in anything but 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from federation.activitypub.catchup import CatchUp, Haul
 from federation.activitypub.exchange import Sign
 from federation.activitypub.origins import origin_of
+from federation.activitypub.outboxes import Outboxes, note_place, read_place
 from federation.activitypub.peerfeed import Fetching, PeerFeed
 from federation.activitypub.refusal import Refused
 from federation.errors import ConfigError, PeerError
 from federation.ledger import Ledger
+from federation.ledger.ap_follows import Direction, FollowState
 from federation.ledger.ap_objects import ObjectRow, ObjectState
 from federation.ledger.ap_peers import SyncRow
 from federation.ledger.records import PRESENT
@@ -33,6 +36,7 @@ LOOK = timedelta(seconds=10)
 """From one look for peers to the next."""
 
 PEERS_AT_ONCE = 4
+_FOLLOWS = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 _AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
 _LIVE = frozenset(state.value for state in PRESENT)
@@ -63,13 +67,19 @@ class _Pause:
 
 
 def ask(ledger: Ledger, actor: str, now: datetime, confirmed: bool = False) -> bool:
-    """Ask the worker to catch up soon with a peer that we follow, by the id of its commons; False if we follow it not.
+    """Ask the worker to catch up soon with an actor: a peer that we follow, by the id of its commons, or a partner.
+
+    False if there is nothing to catch up with: not followed, not bound.
 
     For its breaker that has closed, a gap in its numbers, ``carrefour peers sync``. ``confirmed``: a person agrees to
     what the guard would withhold of the whole (the guard of each run still stands).
     """
     if ledger.ap_syncs.get(actor) is None:
-        return False
+        follows = ledger.ap_follows.listed(Direction.OUT, [FollowState.ACCEPTED], _FOLLOWS)
+        if ledger.ap_bindings.get(actor) is None and all(row.followed != actor for row in follows):
+            return False
+        note_place(ledger, actor, {**read_place(ledger, actor), "walked": None})
+        return True
     if confirmed:
         ledger.cursors.set_fact(_confirmed(actor), "1")
     ledger.ap_syncs.ask(actor, now)
@@ -83,16 +93,24 @@ def ask_host(ledger: Ledger, host: str, now: datetime) -> int:
 
 
 def _confirmed(actor: str) -> str:
-    return f"sync-confirmed/{actor}"
+    return f"sync-yes/{hashlib.sha256(actor.encode()).hexdigest()[:48]}"  # a key of 64 characters at most
 
 
 class Reconciler:
     """One per worker. :meth:`step` only in the thread that may write. ``sign`` signs our GETs, as the instance."""
 
     def __init__(
-        self, ledger: Ledger, remote: Fetching, clock: Callable[[], datetime], sign: Sign | None = None
+        self,
+        ledger: Ledger,
+        remote: Fetching,
+        clock: Callable[[], datetime],
+        sign: Sign | None = None,
+        outboxes: Outboxes | None = None,
     ) -> None:
+        """``outboxes``: those of partners and peers that have no change feed."""
         self._ledger, self._remote, self._clock, self._sign = ledger, remote, clock, sign
+        self._outboxes = outboxes
+        self._walked: dict[str, Future[int]] = {}
         self._pool = ThreadPoolExecutor(PEERS_AT_ONCE, "sync")
         self._walks: dict[str, _Walk] = {}
         self._pauses: dict[str, _Pause] = {}
@@ -103,6 +121,8 @@ class Reconciler:
         now = self._clock()
         if self._looked is None or abs(now - self._looked) >= LOOK:
             self._look(now)
+        for actor in [actor for actor, walked in self._walked.items() if walked.done()]:
+            self._walked.pop(actor).result()  # a ledger that is away is everybody's concern
         for actor, walk in list(self._walks.items()):
             if walk.coming.done():
                 del self._walks[actor]  # it comes back as the last: the others' turn
@@ -112,7 +132,7 @@ class Reconciler:
 
     def wait(self, seconds: float) -> bool:
         """Wait until a peer has given something; False if none is being caught up with. For commands and tests."""
-        coming = [walk.coming for walk in self._walks.values()]
+        coming: list[Future[Any]] = [*(walk.coming for walk in self._walks.values()), *self._walked.values()]
         wait(coming, seconds, FIRST_COMPLETED)
         return bool(coming)
 
@@ -128,19 +148,22 @@ class Reconciler:
                 self._ledger.ap_syncs.ask(one.actor, now)
         self._looked = now
         for row in self._ledger.ap_syncs.due(now - WEEK):
-            if row.actor not in self._walks and self._may_ask(row, now):
+            if row.actor not in self._walks and self._may_ask(row.actor, now):
                 self._begin(row)
+        for actor in self._outboxes.due(now) if self._outboxes is not None else ():
+            if actor not in self._walked and self._outboxes is not None and self._may_ask(actor, now):
+                self._walked[actor] = self._pool.submit(self._outboxes.walk, actor)
 
-    def _may_ask(self, row: SyncRow, now: datetime) -> bool:
+    def _may_ask(self, actor: str, now: datetime) -> bool:
         """Nobody asks a peer that has just failed, whose breaker is open, or that is blocked."""
-        pause = self._pauses.get(row.actor)
+        pause = self._pauses.get(actor)
         if pause is not None and now < pause.until:
             return False
-        host = origin_of(row.origin).authority
+        host = origin_of(actor).authority
         until = self._ledger.ap_hosts.get(host).breaker.open_until
         if until is not None and until > to_text(now):
             return False
-        return self._ledger.ap_blocks.find([row.actor, row.origin, host, origin_of(row.origin).host]) is None
+        return self._ledger.ap_blocks.find([actor, host, origin_of(actor).host]) is None
 
     def _begin(self, row: SyncRow) -> None:
         feed = PeerFeed(self._remote, row.origin, self._sign)
