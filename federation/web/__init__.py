@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from federation.web import (
     activitypub,
-    admin_requests,
+    admin_peers,
     changes,
     errors,
     inbox,
@@ -59,7 +59,7 @@ def create_app(platform: Platform) -> Flask:
         meaning.blueprint,
         selfservice.blueprint,
         sparql_blueprint(),
-        admin_requests.blueprint,  # with the other pages of operators
+        admin_peers.blueprint,  # with the other pages of operators
     ):
         app.register_blueprint(blueprint)
     app.after_request(_protect)
