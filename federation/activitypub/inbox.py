@@ -72,7 +72,7 @@ class Limits:
     host: Rate
 
 
-USUAL: Final = Limits(Rate(200.0, 2_000.0), Rate(100.0, 2_000.0))
+USUAL: Final = Limits(Rate(500.0, 5_000.0), Rate(500.0, 5_000.0))
 
 
 class Queue(Protocol):

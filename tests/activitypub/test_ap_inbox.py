@@ -259,15 +259,36 @@ def test_a_stale_or_future_date_is_refused(site: Site, ada: Sender, dialect: Dia
 
 @pytest.mark.abuse(6)
 @DIALECTS
-def test_an_exact_replay_is_answered_and_has_no_effect(site: Site, ada: Sender, dialect: Dialect) -> None:
-    """From memory, from the ledger after a restart, even when its date is past; the key's server is asked once."""
+def test_an_exact_replay_is_answered_and_has_no_effect(
+    site: Site, ada: Sender, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From memory even when its date is past, from the ledger after a restart; no key is touched for it."""
     message = ada.message(site, dialect=dialect)
-    assert [site.post(message).status for _ in range(3)] == [202, 202, 202]
-    site.restart()
     assert site.post(message).status == 202
-    row = site.ledger.ap_inbox.counts()
-    assert row == {"accepted": 1}
+
+    def never(*_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(site.keys, "check", never)
+    assert [site.post(message).status for _ in range(3)] == [202] * 3
+    site.clock.moved = timedelta(minutes=50)
+    site.restart()
+    monkeypatch.setattr(site.keys, "check", never)
+    assert site.post(message).status == 202
+    site.clock.moved = timedelta(hours=2)
+    assert site.post(message).status == 401
+    assert site.ledger.ap_inbox.counts() == {"accepted": 1}
     assert ada.server.targets == ["/users/ada"]
+
+
+@pytest.mark.abuse(6)
+def test_memory_answers_a_replay_whose_date_is_past(site: Site, ada: Sender) -> None:
+    """It was taken once: no reason to let its sender try for ever."""
+    message = ada.message(site)
+    assert site.post(message).status == 202
+    site.clock.moved = timedelta(hours=3)
+    assert site.post(message).status == 202
+    assert len(site.kept) == 1
 
 
 @pytest.mark.abuse(6)
