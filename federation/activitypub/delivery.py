@@ -31,6 +31,8 @@ from federation.ledger.times import to_text
 HOLDER = "delivery"
 """Under which leases are held. One process of an instance delivers, so what it left is the next one's at once."""
 
+_GRACE = 0.6  # seconds for what is in flight when it is to stop
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -76,7 +78,8 @@ class Deliverer:
         self._fan_out = FanOut(ledger, names, clock, holder)
         self._settling = Settling(ledger, clock, chance, holder, returned)
         self._crew = Crew(self._pace.quick + self._pace.slow)
-        self._results: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Attempt | int | None] = queue.SimpleQueue()
+        """What came of attempts; the number of a lane that was put back untouched; None to look at once."""
         self._unwritten: list[Attempt] = []
         self._in_hand: dict[int, datetime] = {}
         self._stop = threading.Event()
@@ -147,7 +150,9 @@ class Deliverer:
         while not stop.is_set():
             self._again(lambda: self._turn(stop), stop)
         self._crew.dismiss()
-        self._again(lambda: self._write(0.0), stop)
+        end = time.monotonic() + _GRACE
+        while self._in_hand and time.monotonic() < end:
+            self._again(lambda: self._write(_GRACE / 10), stop)
 
     def _again(self, work: Callable[[], None], stop: threading.Event) -> None:
         """Do a piece of work; after a fault of the ledger (disk full, server lost) the next one comes a little later.
@@ -202,11 +207,13 @@ class Deliverer:
     def _came(self, seconds: float) -> Iterable[Attempt]:
         came: list[Attempt] = []
         try:
-            first = self._results.get(timeout=seconds) if seconds else self._results.get_nowait()
-            came += [] if first is None else [first]
+            told = self._results.get(timeout=seconds) if seconds else self._results.get_nowait()
             while True:
-                nxt = self._results.get_nowait()
-                came += [] if nxt is None else [nxt]
+                if isinstance(told, Attempt):
+                    came.append(told)
+                elif told is not None:
+                    self._in_hand.pop(told, None)
+                told = self._results.get_nowait()
         except queue.Empty:
             return came
 
@@ -229,6 +236,7 @@ class Deliverer:
         known = self._known(host)
         for one in lane.deliveries:
             if stop is not None and stop.is_set():
+                self._results.put(lane.lane)
                 return
             attempt = self._send(lane, one, bodies.get(one.activity), known, one is lane.deliveries[-1])
             known = attempt.outcome.learnt or known if attempt.outcome is not None else known
