@@ -17,6 +17,7 @@ from pathlib import Path
 from federation.activitypub.changes import Changes
 from federation.activitypub.desk import Desk as FederationDesk
 from federation.activitypub.inbox import Inbox
+from federation.activitypub.peers import Peers
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
@@ -135,6 +136,11 @@ class Platform:
     def inbox(self) -> Inbox:
         """Where other servers put what they say."""
         return self.station.inbox
+
+    @property
+    def peers(self) -> Peers:
+        """What operators do about other servers."""
+        return self.station.peers
 
     @property
     def changes(self) -> Changes:

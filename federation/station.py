@@ -32,6 +32,7 @@ from federation.activitypub.memory import memory_of
 from federation.activitypub.names import Names
 from federation.activitypub.origins import origin_of
 from federation.activitypub.outbound import Outbound
+from federation.activitypub.peers import Peers
 from federation.activitypub.profiles import Profiles
 from federation.activitypub.reconcile import Reconciler, ask_host
 from federation.activitypub.relay import Relay
@@ -89,12 +90,19 @@ class Station:
         """What other Carrefours keep in step by."""
         return Changes(self._settings.base_url, self._ledger, self._reader)
 
+    # -- for operators
+
+    @functools.cached_property
+    def peers(self) -> Peers:
+        """What operators do about other servers."""
+        return Peers(self._ledger, self.names, self._relations, self._directory, self._clock)
+
     # -- for the worker
 
     @contextlib.contextmanager
     def at_work(self, writer: Writer) -> Iterator[Callable[[], bool]]:
         """Deliver in the background; yields the errand that takes in, for the thread that may write."""
-        sender = Sender(self._ledger, self.names, self._clock, os.urandom)
+        sender = self._sender
         outbound = Outbound(self._ledger, self.names, self.desk, lambda: self._reader().seq, self.keyring, sender)
         profiles = Profiles(self._ledger, self.names, self.desk, self.keyring, sender, self._clock)
         knock = Knock(self.keyring, self._remote, self._clock)
@@ -103,7 +111,7 @@ class Station:
             returned=self._returned, feeds=(outbound.work, profiles.work),
         )  # fmt: skip
         expander = Expander(bundled(self._vocabulary))
-        intake = self._intake(sender, expander)
+        intake = self._intake(expander)
         reconciler = Reconciler(self._ledger, self._remote, self._clock, self.keyring.signer())
         tallier = Tallier(self._ledger, self._reader(), self._settings.base_url)
         deliverer.start()
@@ -115,13 +123,10 @@ class Station:
             intake.close()
             expander.close()
 
-    def _intake(self, sender: Sender, expander: Expander) -> Intake:
-        sign, private = self.keyring.signer(), self._settings.fetch_private
-        relations = Relations(self._ledger, self.names, sender, self._clock)
-        forget = self._ledger.ap_remote_keys.drop
-        directory = Directory(self._ledger, self._remote, self._clock, sign, private, forget)
-        resolver = Resolver(self._remote, self._keys, expander, self._clock, sign)
-        decider = Decider(self._ledger, self.names, relations, directory, resolver)
+    def _intake(self, expander: Expander) -> Intake:
+        sender = self._sender
+        resolver = Resolver(self._remote, self._keys, expander, self._clock, self.keyring.signer())
+        decider = Decider(self._ledger, self.names, self._relations, self._directory, resolver)
         graphs = Graphs(self._ledger, self.names, sender, Relay(self.names, sender), self._clock)
         return Intake(self._ledger, decider, graphs, Hiding(self._ledger), self._clock, f"worker-{os.getpid()}")
 
@@ -138,6 +143,19 @@ class Station:
         own = origin_of(self._settings.base_url)
         private = self._settings.fetch_private
         return Remote(own, user_agent(self._settings), time.monotonic, allow_private=private)
+
+    @functools.cached_property
+    def _sender(self) -> Sender:
+        return Sender(self._ledger, self.names, self._clock, os.urandom)
+
+    @functools.cached_property
+    def _relations(self) -> Relations:
+        return Relations(self._ledger, self.names, self._sender, self._clock)
+
+    @functools.cached_property
+    def _directory(self) -> Directory:
+        sign, private, forget = self.keyring.signer(), self._settings.fetch_private, self._keys.forget
+        return Directory(self._ledger, self._remote, self._clock, sign, private, forget)
 
     @functools.cached_property
     def _keys(self) -> KeyCache:
