@@ -6,7 +6,7 @@ Must never give on a record, or a partner, that is not on the origin it was aske
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ MAX_RECORD = 1024 * 1024
 """Bytes of one document, and of the data of one record."""
 
 N_TRIPLES = "application/n-triples"
+_ACCEPT = "application/json, application/activity+json;q=0.9"
 _JSON = frozenset({"application/json", "application/activity+json", "application/ld+json"})
 _SECONDS = 60.0  # a document of many records
 _RECORD_SECONDS = 15.0
@@ -46,7 +47,7 @@ class Fetching(Protocol):
         url: str,
         *,
         accept: str,
-        takes: Any,
+        takes: Callable[[str], bool],
         limit: int,
         sign: Sign | None = None,
         budget: FetchBudget | None = None,
@@ -105,9 +106,12 @@ class Part:
 class PeerFeed:
     """One peer. Safe for threads. Every method raises RemoteFault, Busy, Refused."""
 
-    def __init__(self, remote: Fetching, origin: str, sign: Sign | None = None) -> None:
+    def __init__(
+        self, remote: Fetching, origin: str, sign: Sign | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``stop`` says whether nothing is to be asked any more."""
         self.origin = origin
-        self._remote, self._sign = remote, sign
+        self._remote, self._sign, self._stop = remote, sign, stop
         self._base = f"{origin}/changes"
 
     def state(self) -> State:
@@ -149,14 +153,8 @@ class PeerFeed:
     def data(self, told: Told) -> str | None:
         """The data of a record; None if they are not, or not any more, what was told: a later change tells of it."""
         try:
-            got = self._remote.fetch_bytes(
-                f"{told.record}.nt",
-                accept=N_TRIPLES,
-                takes=lambda kind: _media(kind) == N_TRIPLES,
-                limit=MAX_RECORD,
-                sign=self._sign,
-                seconds=_RECORD_SECONDS,
-                wait=_WAIT,
+            got = self._fetched(
+                f"{told.record}.nt", N_TRIPLES, lambda kind: _media(kind) == N_TRIPLES, MAX_RECORD, _RECORD_SECONDS
             )
             return got.body.decode() if record_digest(got.body) == told.digest else None
         except UnicodeDecodeError:
@@ -169,15 +167,7 @@ class PeerFeed:
     def gone(self, record: str) -> bool:
         """Whether a record answers that it is not there (404, 410)."""
         try:
-            self._remote.fetch_bytes(
-                f"{record}.nt",
-                accept=N_TRIPLES,
-                takes=lambda _kind: True,
-                limit=MAX_RECORD,
-                sign=self._sign,
-                seconds=_RECORD_SECONDS,
-                wait=_WAIT,
-            )
+            self._fetched(f"{record}.nt", N_TRIPLES, lambda _kind: True, MAX_RECORD, _RECORD_SECONDS)
         except RemoteFault as fault:
             if is_gone(fault):
                 return True
@@ -186,18 +176,17 @@ class PeerFeed:
             raise
         return False
 
+    def _fetched(self, url: str, accept: str, takes: Callable[[str], bool], limit: int, seconds: float) -> RemoteBody:
+        if self._stop():
+            raise RemoteFault("sync:stopped", passing=True)
+        return self._remote.fetch_bytes(
+            url, accept=accept, takes=takes, limit=limit, sign=self._sign, seconds=seconds, wait=_WAIT
+        )
+
     # -- forms
 
     def _document(self, url: str) -> dict[str, Any]:
-        got = self._remote.fetch_bytes(
-            url,
-            accept="application/json, application/activity+json;q=0.9",
-            takes=lambda kind: _media(kind) in _JSON,
-            limit=MAX_DOCUMENT,
-            sign=self._sign,
-            seconds=_SECONDS,
-            wait=_WAIT,
-        )
+        got = self._fetched(url, _ACCEPT, lambda kind: _media(kind) in _JSON, MAX_DOCUMENT, _SECONDS)
         try:
             found = orjson.loads(got.body)
         except orjson.JSONDecodeError:

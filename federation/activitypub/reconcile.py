@@ -6,17 +6,19 @@ Must never wait for the network in the writing thread, nor take in anything but 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from federation.activitypub import outboxes, peerfeed
 from federation.activitypub.catchup import CatchUp, Haul
 from federation.activitypub.exchange import Sign
 from federation.activitypub.origins import origin_of
 from federation.activitypub.outboxes import Outboxes, note_place, read_place
-from federation.activitypub.peerfeed import Fetching, PeerFeed
+from federation.activitypub.peerfeed import PeerFeed
 from federation.activitypub.refusal import Refused
 from federation.errors import ConfigError, PeerError
 from federation.ledger import Ledger
@@ -47,6 +49,10 @@ class Writing(Protocol):
 
     def push_records(self, partner: PeerPartner, records: Sequence[PushedRecord]) -> RunReport:
         """Take records of one partner of another Carrefour into the graph."""
+
+
+class Asking(peerfeed.Fetching, outboxes.Fetching, Protocol):
+    """remote.Remote, as far as it is needed here."""
 
 
 @dataclass(slots=True)
@@ -102,14 +108,13 @@ class Reconciler:
     def __init__(
         self,
         ledger: Ledger,
-        remote: Fetching,
+        remote: Asking,
         clock: Callable[[], datetime],
         sign: Sign | None = None,
-        outboxes: Outboxes | None = None,
     ) -> None:
-        """``outboxes``: those of partners and peers that have no change feed."""
         self._ledger, self._remote, self._clock, self._sign = ledger, remote, clock, sign
-        self._outboxes = outboxes
+        self._stop = threading.Event()
+        self._outboxes = Outboxes(ledger, remote, clock, self._stop.wait, sign, self._stop.is_set)
         self._walked: dict[str, Future[int]] = {}
         self._pool = ThreadPoolExecutor(PEERS_AT_ONCE, "sync")
         self._walks: dict[str, _Walk] = {}
@@ -138,6 +143,7 @@ class Reconciler:
 
     def close(self) -> None:
         """End: what is being fetched is thrown away, and fetched again next time."""
+        self._stop.set()
         self._pool.shutdown(cancel_futures=True)
 
     # -- whom to ask
@@ -150,8 +156,8 @@ class Reconciler:
         for row in self._ledger.ap_syncs.due(now - WEEK):
             if row.actor not in self._walks and self._may_ask(row.actor, now):
                 self._begin(row)
-        for actor in self._outboxes.due(now) if self._outboxes is not None else ():
-            if actor not in self._walked and self._outboxes is not None and self._may_ask(actor, now):
+        for actor in self._outboxes.due(now):
+            if actor not in self._walked and self._may_ask(actor, now):
                 self._walked[actor] = self._pool.submit(self._outboxes.walk, actor)
 
     def _may_ask(self, actor: str, now: datetime) -> bool:
@@ -166,7 +172,7 @@ class Reconciler:
         return self._ledger.ap_blocks.find([actor, host, origin_of(actor).host]) is None
 
     def _begin(self, row: SyncRow) -> None:
-        feed = PeerFeed(self._remote, row.origin, self._sign)
+        feed = PeerFeed(self._remote, row.origin, self._sign, self._stop.is_set)
         confirmed = bool(self._ledger.cursors.fact(_confirmed(row.actor)))
         hauls = CatchUp(feed, self._ledger, row, self._clock, confirmed).hauls()
         self._walks[row.actor] = _Walk(hauls, row.asked, self._pool.submit(next, hauls, None))

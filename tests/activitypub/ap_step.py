@@ -12,7 +12,6 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from federation.activitypub.changes import Changes
 from federation.activitypub.origins import origin_of
 from federation.activitypub.reconcile import LOOK, Reconciler
 from federation.activitypub.remote import Remote
@@ -91,8 +90,7 @@ class Site:
         )  # fmt: skip
         self.platform: Platform = open_platform(settings)
         self.ledger = self.platform._ledger
-        self.changes = Changes(self.base, self.ledger, lambda: self.platform.reader)
-        self.platform.__dict__["changes"] = self.changes
+        self.changes = self.platform.changes
         self.server: BaseWSGIServer = make_server(
             "127.0.0.1", self.port, create_app(self.platform), threaded=True, request_handler=_Quiet
         )
