@@ -190,7 +190,8 @@ class FastReader:
         if how.coercion is None:
             return value if how.language is None else {"@value": value, "@language": how.language}
         if how.coercion == "@id":
-            return _Iri(self._reference(value))
+            # no IRI reference holds a space (RFC 3986): cleaning quotes what was written, not what the base makes of it
+            return value if " " in value and ":" not in value else _Iri(self._reference(value))
         if how.coercion == "@vocab":
             iri = self._iri(value, vocab=True, scoped=how.scoped_vocab, relative=True)
             if iri is None or iri.startswith("@"):

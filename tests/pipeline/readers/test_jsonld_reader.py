@@ -88,6 +88,19 @@ def test_references_are_iris_and_described_nodes_stand_in_place() -> None:
     assert row["sameAs"] == "https://elsewhere.example/1"
 
 
+def test_what_is_no_reference_stands_as_it_was_written() -> None:
+    """A text where an address belongs is quoted to its partner, so it must not be made one of our addresses."""
+    context = ["https://schema.org", {"url": {"@id": "http://schema.org/url", "@type": "@id"}}]
+
+    (row,) = rows_of({"@context": context, "@id": "https://x.example/1", "name": "A", "url": "pas une url"})
+    (other,) = rows_of(
+        {"@context": context, "@id": "https://x.example/1", "name": "A", "url": "page/2"},
+        base_url="https://x.example/export",
+    )
+
+    assert (row["url"], other["url"]) == ("pas une url", "https://x.example/page/2")
+
+
 def test_circular_references_end() -> None:
     """Two nodes that refer to each other do not embed each other for ever, and stay writable."""
     document = {
