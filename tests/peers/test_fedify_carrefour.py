@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,10 +10,6 @@ from typing import Any
 import pytest
 from carrefour_site import CarrefourSite
 from fedify_peer import Dialect, Entry, FedifyPeer, Sign
-
-from federation.ledger import open_ledger
-from federation.ledger.ap_peers import BindingRow
-from federation.ledger.times import to_text
 
 pytestmark = pytest.mark.slow
 
@@ -42,11 +37,10 @@ def peer(start_peer: Callable[[], FedifyPeer]) -> FedifyPeer:
 def site(tmp_path_factory: pytest.TempPathFactory, peer: FedifyPeer) -> Iterator[CarrefourSite]:
     """A Carrefour that has harvested once, serves, and has bound the actor ``asso`` to a partner."""
     made = CarrefourSite(tmp_path_factory.mktemp("carrefour"))
-    made.run("harvest")
     outbox = f"{peer.actor('asso')}/outbox"
     (made.folder / "sources" / "asso.toml").write_text(PUSHED.format(outbox=outbox), "utf-8")
-    with closing(open_ledger("", made.folder / "data" / "ledger")) as ledger:
-        ledger.ap_bindings.add(BindingRow(peer.actor("asso"), "asso", "asso", "test", to_text(datetime.now(UTC))))
+    made.run("harvest")
+    made.run("peers", "bind", peer.actor("asso"), "asso")
     made.serve()
     yield made
     made.stop()
@@ -163,12 +157,29 @@ def test_what_a_partner_says_to_the_group_comes_back_announced(peer: FedifyPeer,
     assert (entry["http"], entry["inner"], entry["heard"]["actor"]) == ("verified", "verified", site.commons)
 
 
-def test_a_strangers_record_stays_out(peer: FedifyPeer, site: CarrefourSite) -> None:
-    """What ``alice``, nobody's partner, signs is accepted and enters no graph."""
+def test_a_strangers_record_waits_for_a_person(peer: FedifyPeer, site: CarrefourSite) -> None:
+    """What ``alice``, nobody's partner, signs is accepted, stands in the queue of operators, and enters no graph."""
     made = {**page(peer, "stranger", "Jardin d'une inconnue"), "attributedTo": peer.actor("alice")}
     activity = {**saying(peer, site, "Create", "stranger", made), "actor": peer.actor("alice")}
     taken(peer.send("alice", site.commons, activity))
-    after = page(peer, "after", "Jardin d'après")
-    taken(peer.send("asso", site.commons, saying(peer, site, "Create", "after", after)))
-    site.until(lambda: site.ask('?s schema:name "Jardin d\'après"@fr'), "what came later")
+    site.until(lambda: made["id"] in site.run("peers", "queue", "--json"), "the queue")
     assert not site.ask('?s schema:name "Jardin d\'une inconnue"@fr')
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="400: strictjson refuses a value object with `type` (alias of `@type`), which Fedify embeds in its Accept",
+)
+def test_we_follow_the_peer_and_leave(peer: FedifyPeer, site: CarrefourSite) -> None:
+    """It takes our Follow; we take its Accept, in the form in which Fedify embeds what was asked; our Undo ends it."""
+    ours, logged = f"{site.origin}/actor", len(peer.log())
+    site.run("peers", "follow", peer.actor("alice"))
+    entry = peer.heard("Follow", logged, actor=ours)
+    assert entry["http"] == "verified"
+    answer = peer.wait_for(lambda one: one["kind"] == "sent" and one["type"] == "Accept" and one["n"] > logged)
+    assert answer["failure"] is None
+    site.until(lambda: "accepted" in site.run("peers", "show", peer.actor("alice"), "--json"), "the Accept")
+    assert peer.relations("alice")["followers"] == [ours]
+    site.run("peers", "unfollow", peer.actor("alice"))
+    peer.heard("Undo", logged, actor=ours)
+    assert peer.relations("alice")["followers"] == []
