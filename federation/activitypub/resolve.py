@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from federation.activitypub import proofs
@@ -41,7 +42,8 @@ MAX_RECORD = 1024 * 1024
 
 _FETCHES = 12  # requests that one activity may cause here
 _SECONDS = 10.0
-_CAPS: Mapping[str, int] = {"name": 1_000, "summary": 20_000, "content": 131_072}
+_TURNS: Mapping[int, None] = MappingProxyType(dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_CAPS: Mapping[str, int] = MappingProxyType({"name": 1_000, "summary": 20_000, "content": 131_072})
 """Characters of the fields of an object (abuse 38)."""
 
 
@@ -132,6 +134,7 @@ class Resolver:
             raise Forbidden("state:owner")
         check_public(document, thing)
         check_lengths(thing)
+        thing = straight(thing)
         said = Statement(kind, actor, id_of(thing), document, thing, received, confirmed=confirmed)
         return self._with_record(said, budget) if whole else self._expanded(said)
 
@@ -143,7 +146,7 @@ class Resolver:
         check_public(said.document, thing)
         check_lengths(thing)
         received = replace(said.received, method="fetch")
-        again = replace(said, thing=thing, received=received, confirmed=True)
+        again = replace(said, thing=straight(thing), received=received, confirmed=True)
         return self._with_record(again, FetchBudget(_FETCHES)) if said.data is not None else self._expanded(again)
 
     # -- each way
@@ -237,6 +240,19 @@ def check_lengths(thing: Document) -> None:
         values = [thing.get(name), *(by_language.values() if isinstance(by_language, Mapping) else ())]
         if any(isinstance(value, str) and len(value) > most for value in values):
             raise Refused("field:length")
+
+
+def straight(thing: Document) -> dict[str, Any]:
+    """The same without the marks that turn the direction of writing: they show one text and are another (abuse 38)."""
+    return {key: _straight(value) for key, value in thing.items()}
+
+
+def _straight(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else value.translate(_TURNS)
+    if isinstance(value, Mapping):
+        return straight(value)
+    return [_straight(one) for one in value] if isinstance(value, list) else value
 
 
 def _is_n_triples(content_type: str) -> bool:
