@@ -29,7 +29,7 @@ BATCH = 2_000
 
 _BATCH_BYTES = 8 * 1024 * 1024
 _AT_ONCE = 20_000  # differences of one partner that are kept in mind; what is over comes with the next comparison
-_GROWTH = Thresholds()
+_LIMITS = Thresholds()
 
 _PRESENT = frozenset(state.value for state in PRESENT)
 
@@ -123,18 +123,26 @@ class CatchUp:
                 batch, size = [], 0
 
     def _in_steps(self, partner: PeerPartner, told: Sequence[Told]) -> Iterator[Haul]:
-        """Records of a partner that we do not know yet, in steps of which none is growth by an accident.
+        """Records of a partner that we do not know yet, in steps of which none is an accident to the guard.
 
         The first dump of a peer is a first harvest: it has nothing to lose, and an operator has just asked for it. But
         the guard judges each run, and a few records may have been pushed before: so no step is more than it lets
-        through. Of a peer that we know, :meth:`_comparison` judges the whole before it is cut.
+        through. Of a partner that we know, the whole is judged before it is cut (see :meth:`_reconciled`).
         """
-        rest = list(told)
-        while rest:
-            present = self._ledger.records.present(partner.slug)
-            size = max(_GROWTH.new_least, int(_GROWTH.new * present)) if present else len(rest)
-            yield self._haul(partner, rest[:size])
-            rest = rest[size:]
+        held = self._held(told)
+        for known in (True, False):
+            rest = [one for one in told if (one.record in held) is known]
+            while rest:
+                size = self._step(partner, known) or len(rest)
+                yield self._haul(partner, rest[:size])
+                rest = rest[size:]
+
+    def _step(self, partner: PeerPartner, known: bool) -> int:
+        """How many records the guard lets through at once, of those that we have or of new ones; 0: any number."""
+        present = self._ledger.records.present(partner.slug)
+        if known:
+            return max(_LIMITS.changed_least, int(_LIMITS.changed * present))
+        return max(_LIMITS.new_least, int(_LIMITS.new * present)) if present else 0
 
     # -- the change feed
 
@@ -229,7 +237,7 @@ class CatchUp:
         figures = Figures(present, max(tally.count, 1), tally.count, changed=found.changed, new=found.new)
         self._again = self._again or found.more
         if known and not self._confirmed and len(found.wanted) > BATCH:
-            holds += judge(figures, _GROWTH)  # less goes as one, and the guard itself sees all of it
+            holds += judge(figures, _LIMITS)  # less goes as one, and the guard itself sees all of it
         if not holds:
             yield from self._fetched(tally.partner, found.wanted, known and len(found.wanted) <= BATCH)
         gone = [iri for iri in gone if self._feed.gone(iri)]  # asked for the second time

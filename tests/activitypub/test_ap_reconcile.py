@@ -172,6 +172,26 @@ def test_many_deletes_wait_for_a_person(a: Site, b: Site) -> None:
     assert b.ledger.records.present(slug) == 40
 
 
+def test_a_change_of_most_of_a_partner_waits_for_a_person_even_in_parts(
+    a: Site, b: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too much to be taken as one is judged before it is cut; a person's word lets it through."""
+    monkeypatch.setattr("federation.activitypub.catchup.BATCH", 4)
+    b.catch_up()
+    a.harvest("p", [*rows(6, "Réécrit."), *rows(6, start=6)])
+    a.harvest("p", rows(12, "Réécrit."))
+    before = b.graphs(a.base)
+    b.ledger.ap_syncs.put(b.sync(a)._replace(seq=a.changes.seq()))
+    b.again(a)
+    assert b.graphs(a.base) == before
+    assert b.sync(a).digests["p"][2] == ["change", 12, 6]
+
+    assert ask(b.ledger, f"{a.base}/actors/commons", b.clock(), confirmed=True)
+    b.catch_up()
+    assert in_step(a, b)
+    assert b.sync(a).digests["p"][2:] == []
+
+
 def test_two_that_follow_each_other_pass_nothing_on(a: Site, b: Site, tmp_path: Path) -> None:
     """What came from a peer is nobody's own: not in a feed, a digest or a dump, whoever follows whom."""
     b.harvest("r", rows(5, "Un atelier.", start=700))
