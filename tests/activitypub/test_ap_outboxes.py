@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from federation.activitypub.exchange import RemoteFault
-from federation.activitypub.outboxes import AGAIN, REST, Outboxes
+from federation.activitypub.outboxes import AGAIN, MAX_PAGES, REST, Outboxes
 from federation.activitypub.reconcile import ask
 from federation.activitypub.remote import RemoteDocument
 from federation.ledger import Ledger, open_ledger
@@ -126,6 +126,7 @@ def test_nothing_of_another_is_taken_from_an_outbox(walker: Walker) -> None:
     assert other not in walker.web.asked
 
 
+@pytest.mark.abuse(43)
 def test_an_outbox_without_end_is_left(walker: Walker) -> None:
     """A page that leads to itself, or to another server, is the last."""
     one = walker.web.activity(1)
@@ -136,6 +137,25 @@ def test_an_outbox_without_end_is_left(walker: Walker) -> None:
     walker.web.documents[f"{HOST}/outbox/0"] |= {"orderedItems": [], "next": "https://evil.example/2"}
     assert walker.outboxes.walk(ACTOR) == 0
     assert "https://evil.example/2" not in walker.web.asked
+
+
+@pytest.mark.abuse(43)
+def test_an_outbox_whose_next_page_is_always_another_is_left(walker: Walker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand pages, then no more; what they brought is taken."""
+    served = walker.web.fetch_document
+
+    def endless(url: str, **how: Any) -> RemoteDocument:
+        page = url.removeprefix(f"{HOST}/outbox/")
+        if page.isdecimal():
+            following = f"{HOST}/outbox/{int(page) + 1}"
+            walker.web.put(url, type="OrderedCollectionPage", orderedItems=[], next=following)
+        return served(url, **how)
+
+    walker.outbox([])
+    monkeypatch.setattr(walker.web, "fetch_document", endless)
+
+    assert walker.outboxes.walk(ACTOR) == 0
+    assert len(walker.web.asked) == 1 + MAX_PAGES
 
 
 def test_a_walk_that_is_cut_leaves_no_gap(walker: Walker) -> None:

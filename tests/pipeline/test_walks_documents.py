@@ -479,6 +479,7 @@ def test_an_outbox_that_fails_on_page_four_is_incomplete(visits: Visits) -> None
     assert (len(delivery.pages), delivery.whole, delivery.total) == (3, False, 7)
 
 
+@pytest.mark.abuse(43)
 @pytest.mark.fault(12)
 @pytest.mark.parametrize("next_", ["/out?page=1", "/out?page=2"])
 def test_an_outbox_that_goes_in_circles_stops(visits: Visits, next_: str) -> None:
