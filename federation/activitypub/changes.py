@@ -13,7 +13,7 @@ import orjson
 from federation.activitypub.actors import AS2, Document
 from federation.activitypub.names import Names
 from federation.activitypub.objects import record_data, record_digest
-from federation.catalogue.values import CRF
+from federation.catalogue.values import CRF, FOAF, SCHEMA
 from federation.engines import GraphReader
 from federation.ledger import Ledger
 from federation.ledger.ap_digests import DigestRow, Entry, TallyRow
@@ -37,10 +37,11 @@ _CONTEXT: Sequence[Any] = (
     {
         "tree": _TREE,
         "ldes": "https://w3id.org/ldes#",
-        "crf": CRF,
-        "seq": "crf:seq",
-        "record": {"@id": "crf:record", "@type": "@id"},
-        "digest": "crf:recordDigest",
+        "seq": f"{SCHEMA}position",
+        "record": {"@id": f"{FOAF}primaryTopic", "@type": "@id"},
+        "digest": f"{CRF}recordDigest",
+        "stream": {"@reverse": "tree:view"},
+        "member": {"@id": "tree:member", "@type": "@id"},
         "node": {"@id": "tree:node", "@type": "@id"},
         "path": {"@id": "tree:path", "@type": "@id"},
         "relation": "tree:relation",
@@ -90,13 +91,15 @@ class Changes:
         first, last = (number - 1) * PAGE + 1, min(number * PAGE, seq)
         if number < 1 or (first > seq and number > 1):
             return None
+        entries = [self._entry(one) for one in self._ledger.ap_digests.entries(first, last, self._home)]
         made: dict[str, Any] = {
             "@context": list(_CONTEXT),
             "id": f"{self._base}/page/{number}",
             "type": ["OrderedCollectionPage", "tree:Node"],
             "partOf": self._base,
             "seq": seq,
-            "orderedItems": [self._entry(one) for one in self._ledger.ap_digests.entries(first, last, self._home)],
+            "orderedItems": entries,
+            "stream": {"id": self._base, "type": "ldes:EventStream", "member": [one["id"] for one in entries]},
         }
         if number > 1:
             made["prev"] = f"{self._base}/page/{number - 1}"
@@ -105,7 +108,7 @@ class Changes:
             relation = {
                 "type": "tree:GreaterThanOrEqualToRelation",
                 "node": after,
-                "path": "crf:seq",
+                "path": f"{SCHEMA}position",
                 "value": number * PAGE + 1,
             }
             made |= {"next": after, "relation": relation}
@@ -114,6 +117,7 @@ class Changes:
     def _entry(self, entry: Entry) -> Document:
         change = entry.change
         made: Document = {
+            "id": f"{self._base}/page/{page_of(change.seq)}#{change.seq}",
             "type": _KINDS[change.action],
             "seq": change.seq,
             "published": to_text(change.time),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyoxigraph as ox
 import pytest
 from ap_step import Site, row, rows
 from flask.testing import FlaskClient
@@ -122,6 +123,26 @@ def test_pages_go_by_the_number_of_the_change(client: FlaskClient, site: Site) -
     assert [page_of(seq) for seq in (1, PAGE, PAGE + 1)] == [1, 1, 2]
     for path in ("/changes/page/2", "/changes/page/0", "/changes/page/01", "/changes/page/x"):
         assert client.get(path).status_code == 404
+
+
+def test_a_page_is_a_linked_data_event_stream(client: FlaskClient, site: Site) -> None:
+    """Read as JSON-LD, every change is a member of the stream that the page is a view of, with number and record."""
+    page = read(client, site, "/changes/page/1")
+    plain = {"id": "@id", "type": "@type", "orderedItems": {"@id": "urn:items", "@container": "@list"}}
+    context = [{"@vocab": "https://www.w3.org/ns/activitystreams#", **plain}, *page["@context"][1:]]
+    quads = {
+        (str(quad.subject), str(quad.predicate), str(quad.object))
+        for quad in ox.parse(input=json.dumps({**page, "@context": context}), format=ox.RdfFormat.JSON_LD)
+    }
+
+    stream = f"<{site.base}/changes>"
+    members = [one for subject, name, one in quads if (subject, name) == (stream, "<https://w3id.org/tree#member>")]
+    assert len(members) == site.ledger.changes.last_seq()
+    assert (stream, "<https://w3id.org/tree#view>", f"<{site.base}/changes/page/1>") in quads
+    for member in members:
+        said = {name: value for subject, name, value in quads if subject == member}
+        assert said["<http://schema.org/position>"].partition("^^")[0] == f'"{member[1:-1].partition("#")[2]}"'
+        assert said["<http://xmlns.com/foaf/0.1/primaryTopic>"].startswith(f"<{site.base}/records/")
 
 
 def test_a_partner_that_nobody_knows_has_an_empty_manifest(client: FlaskClient, site: Site) -> None:
