@@ -640,6 +640,35 @@ def test_it_stops_within_a_second_and_the_next_start_sends_what_was_in_flight(
     assert again.counts() == {"sent": 2}
 
 
+def test_what_a_feed_makes_goes_out_at_once(ledger: Ledger, rsa: RSAPrivateKey) -> None:
+    """Feeds run in a thread of their own, and after a fault of the ledger they go on."""
+    world = build(ledger, rsa, Clock(datetime.now(UTC)), Hosts())
+    world.follow("a.example")
+    left = ["fault", "1", "2"]
+
+    def feed() -> bool:
+        if not left:
+            return False
+        text = left.pop(0)
+        if text == "fault":
+            raise EngineUnavailable("full", "plein")
+        world.say(text, object_=text)
+        return True
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    knock = Knock(Keys(rsa, clock), world.hosts, clock)
+    pace = Pace(poll=0.05, after_fault=0.05)
+    deliverer = Deliverer(ledger, NAMES, knock, clock, lambda: 0.5, pace, feeds=[feed])
+    deliverer.start()
+    done = waited(lambda: world.counts() == {"sent": 2})
+    deliverer.stop()
+
+    assert done
+    assert world.hosts.bodies("a.example") == ["1", "2"]
+
+
 def test_a_carrier_is_what_remote_is() -> None:
     """The type that deliveries go out by."""
     remote: Carrier = Remote(origin_of(NAMES.origin), "test", time.monotonic)
