@@ -32,12 +32,12 @@ EXPECTED = {
 }
 REFUSED = {
     ("accompagnateurs", "ligne 12", "page-missing", "Page"),
-    ("carnet-du-carrefour", "sans-licence-ouverte", "licence-not-open", "dcterms:license"),
+    ("carnet-du-carrefour", "sans-licence-ouverte", "licence-not-open", "license"),
     ("carnet-du-carrefour", "note-de-travail", "shape:name:minCount", "name"),
     ("changement-echelle", "élément 15", "shape:name:minLength", "attributes.titre"),
     ("departements-solidaires", "ligne 18", "shape:name:minCount", "Intitulé "),
     ("departements-solidaires", "ligne 19", "cell-count", None),
-    ("huit-exemples", "brouillon-9", "shape:name:minCount", "pair:label"),
+    ("huit-exemples", "brouillon-9", "shape:name:minCount", "intitulé"),
     ("lettre-collectivites", "ab", "shape:name:minLength", "name"),
     ("zero-chomeur", "élément 11", "shape:name:minCount", "properties.nom"),
 }
