@@ -118,6 +118,15 @@ class Site:
 
     def harvest(self, source: str, items: Iterable[Row]) -> RunReport:
         """Harvest what a partner (named as its source) gives today. What is not in it is gone at once."""
+        self.write(source, items)
+        with self.platform.writing() as writer:
+            report = writer.harvest(self.platform.source(source), lambda *_: None, confirmed=True)
+            self.tally()
+        assert report.state in DONE, (report.state, report.holds)
+        return report
+
+    def write(self, source: str, items: Iterable[Row]) -> None:
+        """Write what a partner gives from now on."""
         (self.folder / f"{source}.json").write_text(json.dumps(list(items)), "utf-8")
         (self.folder / "sources" / f"{source}.toml").write_text(
             f'[source]\nid = "{source}"\npartner = "{source}"\nurl = "../{source}.json"\nformat = "json"\n'
@@ -125,11 +134,6 @@ class Site:
             '[fields]\nname = "name"\ndescription = "description"\n',
             "utf-8",
         )
-        with self.platform.writing() as writer:
-            report = writer.harvest(self.platform.source(source), lambda *_: None, confirmed=True)
-            self.tally()
-        assert report.state in DONE, (report.state, report.holds)
-        return report
 
     def retire(self, source: str) -> None:
         """Withdraw all records of a source."""
