@@ -19,13 +19,14 @@ from federation.activitypub.audience import addressees
 from federation.activitypub.follows import Post
 from federation.activitypub.names import Names
 from federation.activitypub.origins import origin_of
-from federation.activitypub.resolve import BRINGING, Statement
+from federation.activitypub.resolve import ABOUT_OBJECTS, BRINGING, Statement
 from federation.errors import ConfigError, PeerError
 from federation.ledger import Ledger
 from federation.ledger.ap_deliveries import Target
 from federation.ledger.ap_inbox import InboxRow, InboxState, Outcome
 from federation.ledger.ap_objects import ObjectRow, ObjectState, refusal
 from federation.ledger.ap_peers import ActorRow, BindingRow
+from federation.ledger.records import RecordStatus
 from federation.ledger.runs import Order
 from federation.ledger.times import from_text, to_text
 from federation.model import RawRecord, RunReport, RunState, Severity
@@ -36,7 +37,12 @@ from federation.pipeline.sources import Source
 from federation.pipeline.timely import when
 
 _OLDER = "older-than-known"  # rule: something later is known of the record
+_HELD = "held"
 _AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
+
+
+Records = Mapping[str, str | None]
+"""The IRIs of records by the ids of their objects."""
 
 
 class Writing(Protocol):
@@ -105,7 +111,7 @@ class Graphs:
             timely = [one for one in group if self._is_timely(one, known, failed)]
             try:
                 if timely:
-                    self._take(timely, known, writer)
+                    self._take(timely, known, writer, failed)
             except (ConfigError, PeerError) as error:
                 rule = "source-idle" if isinstance(error, ConfigError) else "peer-actor"
                 failed += [(one.row, rule, False) for one in timely]
@@ -123,58 +129,88 @@ class Graphs:
             failed.append((one.row, rule, False))
         return rule is None
 
-    def _take(self, group: Sequence[Ready], known: Mapping[str, ObjectRow], writer: Writing) -> None:
+    def _take(
+        self,
+        group: Sequence[Ready],
+        known: Mapping[str, ObjectRow],
+        writer: Writing,
+        failed: list[tuple[InboxRow, str, bool]],
+    ) -> None:
         binding = group[0].binding
         if binding is not None:
             source = writer.source(binding.source)
-            report = writer.push(source, [_pushed(one) for one in group])
             naming = Naming(source, self._names.origin)
-            records: Mapping[str, str | None] = {one.said.name: _record(naming, one.said) for one in group}
-            name = binding.source
+            records: Records = {one.said.name: _record(naming, one.said) for one in group}
+            if not (group := self._unclashing(group, records, known, failed)):
+                return
+            report, name = writer.push(source, [_pushed(one) for one in group]), binding.source
         else:
-            partner = _partner(group[0])
-            report = writer.push_records(partner, [_peer_record(one) for one in group])
-            name = partner.slug
             records = {one.said.name: one.said.record for one in group}
+            if not (group := self._unclashing(group, records, known, failed)):
+                return
+            partner = _partner(group[0])
+            report, name = writer.push_records(partner, [_peer_record(one) for one in group]), partner.slug
         if report.state in _AGAIN:
             raise Retry(f"run-{report.state.value}")
-        refused = _judged(report)
+        judged = self._judged(report, group, records)
         with self._ledger.write() as tx:
-            for one in group:
-                if not self._ledger.ap_inbox.ended(one.row.id, tx):
-                    self._settle(one, name, records[one.said.name], report, refused, known, tx)
+            group = [one for one in group if not self._ledger.ap_inbox.ended(one.row.id, tx)]
+            taken = [one for one in group if judged.get(one.said.name, _HELD) == _HELD]
+            self._ledger.ap_objects.put(
+                [self._row(one, name, records[one.said.name], known.get(one.said.name), report) for one in taken], tx
+            )
+            self._ledger.ap_inbox.settle([self._told(one, judged.get(one.said.name), report, tx) for one in group], tx)
 
-    def _settle(
+    def _unclashing(
         self,
-        one: Ready,
-        source: str,
-        record: str | None,
-        report: RunReport,
-        refused: Mapping[str, str],
+        group: Sequence[Ready],
+        records: Records,
         known: Mapping[str, ObjectRow],
-        tx: Connection,
-    ) -> None:
-        said, state, rule = one.said, InboxState.DONE, "taken"
-        found = refused.get(said.name[:200]) or refused.get(record or "")
-        if found == _OLDER:
-            state, rule = InboxState.DROPPED, "older"
-        elif found is not None:
-            state, rule = InboxState.QUARANTINED, "record-refused"
+        failed: list[tuple[InboxRow, str, bool]],
+    ) -> list[Ready]:
+        """Those whose record belongs to no other object: one record IRI, one object id (design, section 3)."""
+        kept: dict[str, Ready] = {}
+        for one in group:
+            record = records[one.said.name] or one.said.name
+            new = one.said.name not in known
+            owner = self._ledger.ap_objects.by_record(record) if new else None
+            if record in kept or (owner is not None and owner.id != one.said.name):
+                failed.append((one.row, "record:taken", False))
+            else:
+                kept[record] = one
+        return list(kept.values())
+
+    def _told(self, one: Ready, rule: str | None, report: RunReport, tx: Connection) -> Outcome:
+        """What becomes of an activity after its run; who is to hear of it does."""
+        if rule == _OLDER:
+            return Outcome(one.row.id, InboxState.DROPPED, "older")
+        if rule == _HELD:  # the guard asks a person; the run that is approved then brings it
+            return Outcome(one.row.id, InboxState.DONE, _HELD)
+        if rule is not None:
             self._tell_sender(one, report, tx)
-        else:
-            self._ledger.ap_objects.put([self._row(one, source, record, known.get(said.name), report)], tx)
-            if self.may_announce(said) and one.row.raw is not None:
-                self._relay.announce_received(one.row.raw, said.name, tx)
-        self._ledger.ap_inbox.settle([Outcome(one.row.id, state, rule)], tx)
+            return Outcome(one.row.id, InboxState.QUARANTINED, "record-refused")
+        if one.binding is not None and one.row.raw is not None and may_announce(one.said, self._names):
+            self._relay.announce_received(one.row.raw, one.said.name, tx)
+        return Outcome(one.row.id, InboxState.DONE, "taken")
 
-    def may_announce(self, said: Statement) -> bool:
-        """Whether the commons passes on a statement of others: of a bound partner, said to it, by nobody in between.
-
-        Never an Announce, nor what came through another Group: so nothing goes round (design, section 6).
-        """
-        direct = not said.received.announcer and said.document.get("type") in {"Create", "Update", "Delete"}
-        bound = self._ledger.ap_bindings.get(said.actor) is not None
-        return direct and bound and self._names.commons in set(addressees(said.document))
+    def _judged(self, report: RunReport, group: Sequence[Ready], records: Records) -> Mapping[str, str]:
+        """What a run did not take, by object: the rule of the finding that says why, or that the guard holds it."""
+        counts = report.counts
+        found: dict[str, str] = {}
+        if counts.rejected or counts.held or counts.excluded:
+            told = _telling(report)
+            for one in group:
+                rule = told.get(one.said.name[:200]) or told.get(records[one.said.name] or "")
+                if rule is not None:
+                    found[one.said.name] = rule
+        if report.state is RunState.HELD:
+            states = self._ledger.records.get([record for record in records.values() if record is not None])
+            for one in group:
+                state = states.get(records[one.said.name] or "")
+                online = state is not None and state.state != RecordStatus.WITHDRAWN
+                if online is (one.said.kind == "Delete"):
+                    found.setdefault(one.said.name, _HELD)
+        return found
 
     def _row(
         self, one: Ready, source: str, record: str | None, known: ObjectRow | None, report: RunReport
@@ -253,9 +289,16 @@ def _partner(one: Ready) -> PeerPartner:
     return PeerPartner(one.said.actor, name[:200] if isinstance(name, str) and name.strip() else one.said.actor, plain)
 
 
-def _judged(report: RunReport) -> Mapping[str, str]:
-    """What a run did not take, by the places of rows and by records: the rule of the finding that says why."""
-    if not report.counts.rejected and not report.counts.held and not report.counts.excluded:
-        return {}
+def _telling(report: RunReport) -> Mapping[str, str]:
+    """The rules of findings that say why something was not taken, by the places of rows and by records."""
     telling = [one for one in report.findings if one.severity is Severity.VIOLATION or one.rule == _OLDER]
     return {word: one.rule for one in telling for word in (one.where, one.record) if word}
+
+
+def may_announce(said: Statement, names: Names) -> bool:
+    """Whether the commons passes on what a bound partner stated: said to it, by nobody in between.
+
+    Never an Announce, nor what came through another Group: so nothing goes round (design, section 6).
+    """
+    direct = not said.received.announcer and said.document.get("type") in ABOUT_OBJECTS
+    return direct and names.commons in set(addressees(said.document))

@@ -1,6 +1,6 @@
 """Passes on, from the commons to its followers, what bound partners have said to it: the very bytes (FEP-1b12).
 
-Must never pass on an Announce: whoever calls has asked :meth:`federation.activitypub.graphs.Graphs.may_announce`.
+Must never pass on an Announce: whoever calls has asked :func:`federation.activitypub.graphs.may_announce`.
 """
 
 from __future__ import annotations
