@@ -25,6 +25,7 @@ from ap_peer_server import AS2, PeerServer, answer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from sample_commons import make_platform
+from waitress import wasyncore
 
 from federation.activitypub import proofs, signatures
 from federation.activitypub.buckets import Rate
@@ -115,7 +116,9 @@ class Site:
         self.inbox.close()
         self.remote.close()
         self._server.task_dispatcher.shutdown(timeout=1)
-        self._server.close()
+        # in the thread that waits for these sockets, which then has none left
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._server._map))
+        self._thread.join(10)
         self.ledger.close()
 
     @property
