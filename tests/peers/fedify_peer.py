@@ -175,6 +175,10 @@ class FedifyPeer:
         found: Mapping[str, Any] = self.tell("relations", actor=actor)
         return found
 
+    def answer(self, mode: Literal["accept", "reject", "none"], embeds: bool = True) -> None:
+        """What whoever follows is told from now on; with the Follow in full, or by its id."""
+        self.tell("answer", mode=mode, embeds=embeds)
+
     def serve(self, path: str, document: Mapping[str, Any], status: int = 200) -> str:
         """Serve a document as it is; returns its address."""
         address: str = self.tell("serve", path=path, json=document, status=status)

@@ -35,7 +35,7 @@ const keys = new Map(); // actor name: key pairs
 const followers = new Map(); // actor name: Map of follower's id to its inboxes
 const following = new Map(); // actor name: Map of followed id to the id of our Follow and its state
 const documents = new Map(); // path: {status, json}, served as they are
-let answering = "accept"; // what a Follow gets: accept, reject or none
+let answering = { mode: "accept", embeds: true }; // what a Follow gets: accept, reject or none, with it in full or by id
 
 function note(entry) {
   log.push({ n: log.length + 1, ...entry });
@@ -143,13 +143,14 @@ async function hear(context, kind, said) {
 async function heardFollow(context, follow) {
   const name = context.parseUri(follow.objectId)?.identifier;
   const who = await follow.getActor(context);
-  if (name === undefined || !isActor(who) || answering === "none") return;
-  if (answering === "accept") {
+  if (name === undefined || !isActor(who) || answering.mode === "none") return;
+  if (answering.mode === "accept") {
     if (!followers.has(name)) followers.set(name, new Map());
     followers.get(name).set(who.id.href, who);
   }
-  const Answer = answering === "accept" ? Accept : Reject;
-  const said = new Answer({ id: fresh(Answer.name), actor: follow.objectId, object: follow });
+  const Answer = answering.mode === "accept" ? Accept : Reject;
+  const object = answering.embeds ? follow : follow.id;
+  const said = new Answer({ id: fresh(Answer.name), actor: follow.objectId, object });
   // Answered after the request, as with a queue: who follows may be busy until we have said 202.
   context.data.after.push(() => deliver(RFC9421, { identifier: name }, who, said));
 }
@@ -296,9 +297,8 @@ const commands = {
     followers: [...(followers.get(actor)?.keys() ?? [])],
     following: Object.fromEntries([...(following.get(actor) ?? [])].map(([id, { state }]) => [id, state])),
   }),
-  answer({ mode }) {
-    answering = mode;
-    return mode;
+  answer({ mode, embeds }) {
+    answering = { mode, embeds };
   },
   serve({ path, json, status = 200 }) {
     documents.set(path, { status, json });
