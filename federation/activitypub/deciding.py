@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -27,7 +28,7 @@ from federation.activitypub.refusal import Forbidden, Refused
 from federation.activitypub.resolve import ABOUT_OBJECTS, BRINGING, Resolver, Statement, record_of
 from federation.activitypub.strictjson import parse_activity
 from federation.ledger import Ledger
-from federation.ledger.ap_inbox import InboxRow, InboxState
+from federation.ledger.ap_inbox import WAITING, InboxRow, InboxState
 from federation.ledger.ap_peers import ActorRow, BindingRow, SyncRow
 from federation.ledger.times import from_text, to_text
 from federation.pipeline.pushed import Received
@@ -35,7 +36,8 @@ from federation.pipeline.pushed import Received
 APPROVED = "ap-approved:"
 """Before the number of an activity in the inbox: the fact that a person let it in."""
 
-_METHODS = {"http": "http-signature"}
+_METHODS: Mapping[str, str] = MappingProxyType({"http": "http-signature"})
+_SOON = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,13 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An effect in the ledger. It gives the rule that it went by."""
+    """An effect in the ledger. It gives the rule that it went by. ``touches``: what no two effects may share that are
+
+    in one transaction, for the second would not see the first.
+    """
 
     effect: Callable[[Connection], str]
-    state: InboxState = InboxState.DONE
+    touches: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,11 @@ class Decider:
         if before is not None and before.actor == document["actor"] and before.kind in {"Like", "Announce"}:
             about, kind = before.object, before.kind
             counted = before.outcome == "counted" and about is not None
-            return Act(lambda tx: self._tally(kind, str(about), -1, tx) if counted else "undo-unknown")
+            if before.state in WAITING:
+                return End(InboxState.RETRY, "undo-early", self._directory.now() + _SOON)
+            if not counted:
+                return _drop("undo-unknown")
+            return Act(lambda tx: self._tally(kind, str(about), -1, tx), tally_key(kind, str(about)))
         return Act(lambda tx: self._relations.undone(document, tx))
 
     def _answer(self, piece: Piece, _snapshot: Snapshot) -> Act:
@@ -173,7 +182,8 @@ class Decider:
         about = _named(piece.document.get("object"))
         if about is None or not self._is_ours(about):
             return _drop("not-ours")
-        return Act(lambda tx: self._tally(str(piece.document["type"]), about, 1, tx))
+        kind = str(piece.document["type"])
+        return Act(lambda tx: self._tally(kind, about, 1, tx), tally_key(kind, about))
 
     def _tally(self, kind: str, about: str, by: int, tx: Connection) -> str:
         """Count what is said of a thing of ours; the counts have nothing to do with its graph."""
@@ -342,6 +352,8 @@ def _named(thing: Any) -> str | None:
 
 def _about(document: Document) -> str:
     """What stands in line behind each other: what an activity is about at its core; for relations, who speaks."""
+    if document["type"] == "Like":
+        return str(document["id"])
     if document["type"] not in {"Create", "Update", "Delete", "Announce"}:
         return f"actor {document['actor']}"
     thing: Any = document

@@ -166,8 +166,7 @@ class Intake:
             else:
                 round_.ready.append(judged)
         self._end(round_.outcomes)
-        for row, act in round_.acts:
-            self._act(row, act)
+        self._act(round_.acts)
         if round_.ready:
             self._end([self._failed(row, rule, again) for row, rule, again in self._graphs.take(round_.ready, writer)])
 
@@ -175,15 +174,27 @@ class Intake:
         with self._ledger.write() as tx:
             self._ledger.ap_inbox.settle([one for one in outcomes if not self._ledger.ap_inbox.ended(one.id, tx)], tx)
 
-    def _act(self, row: InboxRow, act: Act) -> None:
-        """Let an effect and the end of its activity be one."""
+    def _act(self, acts: Sequence[tuple[InboxRow, Act]]) -> None:
+        """Let effects and the ends of their activities be one: all in one transaction that do not touch each other."""
+        together: list[tuple[InboxRow, Act]] = []
+        touched: set[str] = set()
+        later: list[tuple[InboxRow, Act]] = []
+        for row, act in acts:
+            (later if act.touches in touched else together).append((row, act))
+            touched |= {act.touches} - {""}
         try:
             with self._ledger.write() as tx:
-                if not self._ledger.ap_inbox.ended(row.id, tx):
-                    rule = act.effect(tx)
-                    self._ledger.ap_inbox.settle([Outcome(row.id, act.state, rule)], tx)
+                for row, act in together:
+                    if not self._ledger.ap_inbox.ended(row.id, tx):
+                        self._ledger.ap_inbox.settle([Outcome(row.id, InboxState.DONE, act.effect(tx))], tx)
         except Refused as error:
-            self._end([Outcome(row.id, InboxState.DROPPED, error.rule)])
+            if len(together) == 1:
+                self._end([Outcome(together[0][0].id, InboxState.DROPPED, error.rule)])
+            else:  # none of it is written: find out whose it was
+                for one in together:
+                    self._act([one])
+        if later:
+            self._act(later)
 
     def _failed(self, row: InboxRow, rule: str, again: bool) -> Outcome:
         if again:
