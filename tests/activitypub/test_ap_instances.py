@@ -89,8 +89,7 @@ def test_one_that_was_down_ends_in_step(pair: tuple[Whole, Whole]) -> None:
     a, b = pair
     b.until(lambda: in_step(a, b))
     b.stop()
-    a.gives("p", [row("0", "Pendant la panne."), *rows(19, start=1)])
-    a.gives("late", rows(4, "Une recyclerie.", start=900))
+    a.gives("p", [row("0", "Pendant la panne."), *rows(23, start=1)])
     a.until(lambda: len(a.own()) == 24 and any("Pendant" in text for text in a.own().values()))
     b.up()
     b.start()
