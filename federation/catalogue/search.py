@@ -21,9 +21,8 @@ MAX_VALUES = 50  # values of one filter
 MAX_CODE = 100  # characters of one value
 MAX_PAGE = 100_000
 
-_TITLES = {f"<{SCHEMA}name>", f"<{SCHEMA}alternateName>"}
-"""A merged project keeps the names that other records say beside its own."""
-
+_TITLE = f"<{SCHEMA}name>"
+_OTHER_TITLE = f"<{SCHEMA}alternateName>"  # names that other records say: they count a little less than its own
 _CONCEPTS = {
     f"<{DCTERMS}subject>": "themes",
     f"<{DCTERMS}audience>": "publics",
@@ -103,9 +102,9 @@ def document(project: str, lines: str, words: Words) -> Document:
 def _gather(gathered: _Gathering, subject: str, predicate: str, term: str, words: Words) -> None:
     if term.startswith("<"):
         _gather_iri(gathered, predicate, term, words)
-    elif predicate in _TITLES:
+    elif predicate == _TITLE:
         gathered.names.setdefault(subject, []).append(_text(term))
-    elif predicate == _KEYWORDS:
+    elif predicate in {_KEYWORDS, _OTHER_TITLE}:
         gathered.keywords[_text(term)] = None
     elif predicate in _PLACE:
         gathered.places[_text(term)] = None
