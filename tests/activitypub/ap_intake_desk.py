@@ -89,8 +89,8 @@ class KeyRing:
 class IntakeDesk:
     """The intake of an instance, whose partner ``p`` pushes as ``ACTOR`` if it is bound."""
 
-    def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
-        self.here = Instance(folder, vocabulary)
+    def __init__(self, folder: Path, vocabulary: Vocabulary, days: int = 0) -> None:
+        self.here = Instance(folder, vocabulary, days)
         self.pushing = Pushing(self.here)
         self.ledger, self.clock = self.here.ledger, self.here.clock
         self.world, self.keys, self.names = World(), KeyRing(), Names(BASE)
