@@ -162,7 +162,7 @@ def test_accents_broken_by_the_partner_are_told_with_row_and_mended_form(tmp_pat
     ("lang", "words"),
     [
         ("fr", ("7 cellules au lieu de 6", "ligne 4", "Ça pousse", "écartée", "guillemets", "gardée en ligne")),
-        ("en", ("7 cells instead of 6", "ligne 4", "Ça pousse", "left out", "quotes", "kept online")),
+        ("en", ("7 cells instead of 6", "line 4", "Ça pousse", "left out", "quotes", "kept online")),
     ],
 )
 def test_a_shifted_row_is_left_out_and_the_record_stays(unharmed: Path, lang: str, words: tuple[str, ...]) -> None:
