@@ -130,7 +130,6 @@ def test_the_page_on_http_names_every_route_and_no_other(app: Flask) -> None:
 
 ASKS_FOR_MORE = {
     "/.well-known/webfinger",  # answers 400 without a question (RFC 7033, section 4.2)
-    "/actor",  # needs keys, which an instance that is only read does not make
 }
 
 

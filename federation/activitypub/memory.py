@@ -13,7 +13,6 @@ from typing import Protocol
 from federation.activitypub.actors import Document, PublicKeys
 from federation.ledger import Ledger
 from federation.ledger.ap_activities import ActivityRow
-from federation.ledger.ap_keys import Keys, OurKind
 from federation.ledger.records import RecordState
 from federation.ledger.sources import PartnerRow
 from federation.model import Change
@@ -99,20 +98,3 @@ def memory_of(ledger: Ledger) -> Memory:
         return None if known is None else known.id
 
     return Memory(ledger.sources, ledger.changes, ledger.records, ledger.ap_activities, ledger.ap_follows, elsewhere)
-
-
-class ShownKeys:
-    """The keyring of a process that may not sign: it shows what the ledger holds of our keys, and proves nothing."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-
-    def public(self, actor: str) -> PublicKeys | None:
-        """The current public keys of an actor of ours; None if one of the two is missing."""
-        rsa = self._keys.current(actor, OurKind.RSA)
-        ed25519 = self._keys.current(actor, OurKind.ED25519)
-        return None if rsa is None or ed25519 is None else PublicKeys(rsa.public, ed25519.public)
-
-    def prove(self, actor: str, document: Document, created: datetime) -> Document:  # noqa: ARG002 - a Keyring's
-        """The document as it is: whoever reads it here trusts its origin."""
-        return document

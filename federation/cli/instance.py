@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import signal
 import threading
@@ -115,15 +116,20 @@ def serve_command(shell: Shell, host: str | None, port: int | None) -> None:
         server.close()
 
 
+MOST_BYTES = 24 * 2**20  # of a request: what is longer is refused while it comes; each page has a smaller limit
+
+
 def listen(app: WSGIApplication, host: str, port: int, proxied: bool) -> Any:
     """A server for the application. ``proxied``: headers of proxies reach it, for it to judge; else they are removed.
 
     Raises ConfigError if the port cannot be had.
     """
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a line for each request that waits slows them all
     try:
         return waitress.create_server(
-            app, host=host, port=port, threads=THREADS, ident=None, clear_untrusted_proxy_headers=not proxied
-        )
+            app, host=host, port=port, threads=THREADS, ident=None, clear_untrusted_proxy_headers=not proxied,
+            max_request_body_size=MOST_BYTES,
+        )  # fmt: skip
     except OSError as error:
         why = os_reason(error)
         raise ConfigError(

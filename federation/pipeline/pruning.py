@@ -24,6 +24,11 @@ _SPARE = timedelta(days=2)  # a clock may go from a day ahead to one behind
 FINDINGS_FOR = timedelta(days=400)
 """How long a partner may read what was found in a run: a year's harvest can be compared with the last one's."""
 
+RECEIVED_FOR = timedelta(days=90)
+"""How long the bytes of an activity are kept that has been dealt with, and our retired keys."""
+KNOWN_FOR = timedelta(days=400)
+"""How long an activity of somebody is known by its id, so that it is not taken twice."""
+
 _GOOD = (RunState.SUCCEEDED, RunState.WITH_REJECTS, RunState.UNCHANGED)
 
 
@@ -43,6 +48,7 @@ class Pruned:
 
 def prune(ledger: Ledger, now: datetime) -> Pruned:
     """Forget what is old. Only for the one writer, while no run is under way. Raises EngineUnavailable."""
+    _forget_received(ledger, now)
     before = now - UNDOABLE_FOR - _SPARE
     recent = ledger.runs.since(before)
     undoable = {run.run for run in recent} | {run.of for run in recent if run.of}
@@ -63,6 +69,14 @@ def prune(ledger: Ledger, now: datetime) -> Pruned:
         findings=ledger.findings.prune(now - FINDINGS_FOR, needed),
         runs=ledger.runs.prune_unchanged(before, needed),
     )
+
+
+def _forget_received(ledger: Ledger, now: datetime) -> None:
+    """Forget what other servers sent long ago, their keys, and ours that sign no more."""
+    while ledger.ap_inbox.prune(now - RECEIVED_FOR - _SPARE, now - KNOWN_FOR - _SPARE):
+        pass
+    ledger.ap_remote_keys.prune(now - _SPARE)
+    ledger.ap_keys.forget(now - RECEIVED_FOR - _SPARE)
 
 
 def _standing(ledger: Ledger, recent: Iterable[RunReport]) -> list[RunReport]:

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from federation.activitypub.keys import encode_multikey, generate_ed25519, generate_rsa, public_pem
 from federation.ledger.ap_activities import NewActivity
-from federation.ledger.ap_keys import OurKind
 from federation.ledger.runs import Order
 from federation.ledger.times import to_text
 from federation.model import RunKind
@@ -56,13 +54,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def client(platform: Platform) -> FlaskClient:
-    """A client of that instance, whose actors have keys."""
-    keys = platform._ledger.ap_keys
-    rsa, ed25519 = generate_rsa().public_key(), generate_ed25519().public_key()
-    slugs = [one.slug for one in platform._ledger.sources.partners()]
-    for actor in (f"{BASE}/actor", *(f"{BASE}/actors/{slug}" for slug in ("commons", *slugs))):
-        keys.add(actor, OurKind.RSA, f"{actor}#main-key", public_pem(rsa), b"", NOW)
-        keys.add(actor, OurKind.ED25519, f"{actor}#ed25519-key", encode_multikey(ed25519), b"", NOW)
+    """A client of that instance."""
     return create_app(platform).test_client()
 
 
@@ -115,14 +107,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def test_every_retired_record_is_a_tombstone_that_says_why(client: FlaskClient, platform: Platform) -> None:
-    """410 with the reason of the ledger, and no proof by a process that may not sign."""
+    """410 with the reason of the ledger, proved by its partner's key."""
     records = states(platform, RETIRED)
 
     assert records
     for record in records:
         status, made = read(client, record.replace("/records/", "/objects/"))
         assert (status, made["type"], made["reason"]) == (410, "Tombstone", "retired")
-        assert "proof" not in made
+        assert made["proof"]["cryptosuite"] == "eddsa-jcs-2022"
 
 
 def test_an_outbox_lists_what_the_ledger_keeps(client: FlaskClient, platform: Platform) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from years import Instance
 
+from federation.ledger.ap_inbox import InboxState, Outcome, Received
 from federation.ledger.runs import Order
 from federation.model import RunKind, RunState
 from federation.pipeline.fetch import Delivery, Fetched
@@ -192,3 +193,22 @@ def test_the_last_run_of_a_source_stays_though_it_brought_nothing(here: Instance
 
 def _sha(body: bytes) -> str:
     return sha256(body).hexdigest()
+
+
+def test_what_other_servers_sent_is_forgotten_in_two_steps(here: Instance) -> None:
+    """First its bytes, once it has been dealt with; long after that, that there was such an activity."""
+    now, id_ = here.clock(), "https://b.example/a/1"
+    row = Received(id_, "https://b.example/u", "b.example", "Like", None, b"{}", (), {}, "public", "0" * 64, "s" * 64)
+    here.ledger.ap_inbox.keep([row], now)
+    (kept,) = here.ledger.ap_inbox.claim("t", now, now, 1)
+    here.ledger.ap_inbox.settle([Outcome(kept.id, InboxState.DONE, "counted")])
+
+    seen = []
+    for days in (0, 100, 400):
+        here.clock.turn(timedelta(days=days))
+        prune(here.ledger, here.clock())
+        found = here.ledger.ap_inbox.by_activity(id_)
+        seen.append(found and found.raw)
+
+    assert seen == [b"{}", None, None]
+    assert here.ledger.ap_inbox.known([id_]) == set()
