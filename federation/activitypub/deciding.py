@@ -143,6 +143,10 @@ class Decider:
         way = self._ways.get(str(piece.document["type"]))
         return _drop("unsupported") if way is None else way(piece, snapshot)
 
+    def resend(self) -> int:
+        """Ask once more whom nobody has answered; return how many."""
+        return self._relations.resend()
+
     # -- relations: plain JSON
 
     def _follow(self, piece: Piece, _snapshot: Snapshot) -> End | Act:

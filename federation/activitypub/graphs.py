@@ -143,12 +143,14 @@ class Graphs:
             records: Records = {one.said.name: _record(naming, one.said) for one in group}
             if not (group := self._unclashing(group, records, known, failed)):
                 return
+            self._reserve(group, binding.source, records, known)
             report, name = writer.push(source, [_pushed(one) for one in group]), binding.source
         else:
             records = {one.said.name: one.said.record for one in group}
             if not (group := self._unclashing(group, records, known, failed)):
                 return
             partner = _partner(group[0])
+            self._reserve(group, partner.slug, records, known)
             report, name = writer.push_records(partner, [_peer_record(one) for one in group]), partner.slug
         if report.state in _AGAIN:
             raise Retry(f"run-{report.state.value}")
@@ -160,6 +162,19 @@ class Graphs:
                 [self._row(one, name, records[one.said.name], known.get(one.said.name), report) for one in taken], tx
             )
             self._ledger.ap_inbox.settle([self._told(one, judged.get(one.said.name), report, tx) for one in group], tx)
+
+    def _reserve(self, group: Sequence[Ready], source: str, records: Records, known: Mapping[str, ObjectRow]) -> None:
+        """Note whose the records of new objects are, before the log tells of them: else they would go out as ours."""
+        self._ledger.ap_objects.put(
+            [
+                ObjectRow(
+                    one.said.name, records[one.said.name], one.said.actor, origin_of(one.said.actor).authority, source,
+                    None, None, ObjectState.LIVE, "public", {},
+                )
+                for one in group
+                if one.said.name not in known and one.said.kind != "Delete"
+            ]
+        )  # fmt: skip
 
     def _unclashing(
         self,

@@ -30,6 +30,7 @@ TRIES = 4
 """Once, and three times more."""
 _CLAIMED_AT_ONCE = 50
 _DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
+_LOOK = timedelta(hours=1)
 _WAIT = 0.05  # seconds for which answers of others are waited for while nothing else is to be done here
 
 Judged = End | Act | Ready
@@ -72,6 +73,7 @@ class Intake:
         self._clock, self._holder = clock, holder
         self._pool = ThreadPoolExecutor(threads, "intake")
         self._hand: deque[_InHand] = deque()
+        self._looked: datetime | None = None
 
     def take(self, writer: Writing) -> bool:
         """Do a piece of work; say whether there was any. Raises EngineUnavailable, DataFolderBusy.
@@ -79,6 +81,7 @@ class Intake:
         What it raises over is claimed again when the lease ends.
         """
         hidden = self._hiding.follow(writer)
+        self._resend()
         self._claim()
         if not self._hand:
             return hidden
@@ -98,6 +101,13 @@ class Intake:
         left = [one.piece.row for one in self._hand]
         self._end([Outcome(row.id, InboxState.RETRY, row.outcome or "", self._clock()) for row in left])
         self._hand.clear()
+
+    def _resend(self) -> None:
+        """Look every hour for Follows of ours that nobody answers."""
+        now = self._clock()
+        if self._looked is None or now - self._looked >= _LOOK:
+            self._looked = now
+            self._decider.resend()
 
     # -- claiming and deciding
 

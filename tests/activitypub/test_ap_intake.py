@@ -242,3 +242,19 @@ def test_a_burst_of_deletes_meets_the_guard(desk: IntakeDesk) -> None:
         )
     desk.work()
     assert len(desk.online()) > 20
+
+
+def test_whose_a_record_is_is_known_before_the_log_tells_of_it(
+    desk: IntakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that nobody who follows the log takes a partner's record for ours."""
+    push, seen = desk.pushing.writer.push, []
+
+    def look(*given: object) -> object:
+        report = push(*given)  # type: ignore[arg-type]
+        seen.extend(desk.ledger.ap_objects.by_record(change.record) for change in desk.ledger.changes.since(0))
+        return report
+
+    monkeypatch.setattr(desk.pushing.writer, "push", look)
+    desk.give(desk.activity("Create", desk.page("1")))
+    assert [row.owner for row in seen if row is not None] == [ACTOR]
