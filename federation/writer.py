@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from federation.activitypub.erasing import forget
 from federation.catalogue.search import document
 from federation.catalogue.words import Words
 from federation.engines import Document, GraphReader, SearchIndex
@@ -260,6 +261,8 @@ class Writer:
 
     def erase(self) -> int:
         """Erase the records that people have asked for, from all files; return how many there were."""
+        ledger = self._shop.ledger
+        forget(ledger.erasures.asked(), ledger, self._shop.clock())  # first: nothing leads to them afterwards
         return erase_records(self._shop, lambda: self._indexer.rewrite(self._reader))
 
     def prune(self) -> None:

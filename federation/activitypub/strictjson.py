@@ -32,7 +32,8 @@ _BOMS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9.eE+-]{%d}" % (MAX_NUMBER_LENGTH + 1))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_VALUE_OBJECT = frozenset({"@value", "@language", "@type", "@direction"})
+_VALUE_OBJECT = frozenset({"@value", "@language", "@type", "@direction", "type"})
+"""Members of a value object; ``type`` is the alias of AS2, which Fedify writes there."""
 
 
 def parse_activity(body: bytes, limit: int = MAX_BYTES) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Connection, delete, exists, select, update
 
 from federation.ledger.ap_digests import Digests
+from federation.ledger.ap_schema import ap_activity, ap_delivery, ap_follow, ap_job
 from federation.ledger.changes import erased_name
 from federation.ledger.database import Database
 from federation.ledger.records import RecordState, RecordStatus
@@ -32,6 +33,7 @@ from federation.model import Reason
 
 _ORDER = "erasure:"  # of keys in `meta`, before a hash of the record's IRI, which is the value
 _FILES = "erasure-files"  # key in `meta`: rows are erased that files may still hold
+_TOLD = "erasure-told:"  # of keys in `meta`: an erased record of which others are still to be told
 _AT_ONCE = 5_000
 
 
@@ -95,6 +97,7 @@ class Erasures:
         tx.execute(update(identity).where(identity.c.home == record).values(home=name))
         tx.execute(update(change).where(change.c.record == record).values(record=name, digest=""))
         Digests(self._database).forget(record, tx)
+        self._strike_out_said(record, tx)
         known = record_state.c.record == record
         if state.pid is None:  # it was never in the graph
             tx.execute(delete(record_state).where(known))
@@ -102,6 +105,38 @@ class Erasures:
             tx.execute(update(record_state).where(known).values(_tombstone(state, name)))
         tx.execute(delete(meta).where(meta.c.key == _key(record)))
         tx.execute(self._database.upsert(meta), {"key": _FILES, "value": "1"})
+
+    def settle(self) -> int:
+        """Strike out what was said of erased records once nobody is left who is still to be told; return how many."""
+        query = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(_TOLD, autoescape=True))
+        with self._database.write() as tx:
+            struck = [row.key for row in tx.execute(query).all() if self._strike_out_said(row.value, tx)]
+            tx.execute(delete(meta).where(meta.c.key.in_(struck)))
+            if struck:
+                tx.execute(self._database.upsert(meta), {"key": _FILES, "value": "1"})
+        return len(struck)
+
+    def _strike_out_said(self, record: str, tx: Connection) -> bool:
+        """Take a record's address, and all that told of it, out of what we have said; whether that could be done yet.
+
+        Where anybody follows us, the Delete that withdraws it everywhere else still needs the address: see ``settle``.
+        """
+        object_, name = record.replace("/records/", "/objects/", 1), erased_name(record)
+        about = ap_activity.c.object == object_
+        waiting = (ap_delivery.c.object == object_, ap_delivery.c.state == "waiting")
+        followed = tx.scalar(select(exists().where(ap_follow.c.direction == "in", ap_follow.c.state == "accepted")))
+        deleted = tx.scalar(select(exists().where(about, ap_activity.c.kind == "Delete")))
+        untold = followed and tx.scalar(select(exists().where(about))) and not deleted
+        if untold or tx.scalar(select(exists().where(*waiting))):
+            tx.execute(self._database.upsert(meta), {"key": _TOLD + _key(record), "value": record})
+            return False
+        base = object_.partition("/objects/")[0]
+        said = [f"{base}/activities/{id_}" for id_ in tx.scalars(select(ap_activity.c.id).where(about))]
+        tx.execute(update(ap_activity).where(ap_activity.c.object.in_(said)).values(document=b""))  # they embed them
+        tx.execute(update(ap_activity).where(about).values(object=name, document=b""))
+        for table in (ap_job, ap_delivery):
+            tx.execute(update(table).where(table.c.object == object_).values(object=name))
+        return True
 
     def _loose_findings(self, state: RecordState, tx: Connection) -> None:
         """Remove findings about rows of the partner's feeds that name no record but quote a value, or this record.

@@ -77,6 +77,7 @@ def _forget_received(ledger: Ledger, now: datetime) -> None:
         pass
     ledger.ap_remote_keys.prune(now - _SPARE)
     ledger.ap_keys.forget(now - RECEIVED_FOR - _SPARE)
+    ledger.erasures.settle()
 
 
 def _standing(ledger: Ledger, recent: Iterable[RunReport]) -> list[RunReport]:

@@ -170,13 +170,7 @@ def test_a_strangers_record_waits_for_a_person(peer: FedifyPeer, site: Carrefour
     "embeds",
     [
         False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="400: strictjson refuses a value object with `type`, the alias of `@type`, as Fedify writes it",
-            ),
-        ),
+        True,
     ],
 )
 def test_we_follow_the_peer_and_leave(peer: FedifyPeer, site: CarrefourSite, embeds: bool) -> None:

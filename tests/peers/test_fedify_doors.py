@@ -144,10 +144,6 @@ def test_the_peer_follows_and_is_answered(peer: FedifyPeer, site: CarrefourSite,
     assert doors.came(gone["id"]).kind == "Undo"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="400: strictjson refuses a value object with `type` (alias of `@type`), which Fedify embeds in its Accept",
-)
 def test_the_peer_answers_our_follow(peer: FedifyPeer, site: CarrefourSite, doors: Doors) -> None:
     """It takes our Follow, its Accept is kept; it takes our Undo, and has one follower less."""
     me, you = doors.names.instance, peer.actor("asso")
