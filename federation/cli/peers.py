@@ -6,7 +6,7 @@ import getpass
 import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any
 
 import click
 
@@ -31,16 +31,8 @@ _KINDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
-class _Furnished(Protocol):
-    """A platform, as far as it is needed here."""
-
-    @property
-    def peers(self) -> Peers:
-        """What operators do about other servers."""
-
-
 def _peers(shell: Shell) -> Peers:
-    return cast(_Furnished, shell.platform()).peers
+    return shell.platform().peers
 
 
 def _by(command: Callable[..., None]) -> Callable[..., None]:

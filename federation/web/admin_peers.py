@@ -6,7 +6,7 @@ What strangers wrote is shown as text only. Must never fetch or write anything b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar
 from urllib.parse import quote
 
 from flask import Response, request
@@ -27,16 +27,8 @@ _LONGEST = 2048  # characters of an address in a form
 _T = TypeVar("_T")
 
 
-class _Furnished(Protocol):
-    """A platform, as far as it is needed here."""
-
-    @property
-    def peers(self) -> Peers:
-        """What operators do about other servers."""
-
-
 def _peers() -> Peers:
-    return cast(_Furnished, site().platform).peers
+    return site().platform.peers
 
 
 @blueprint.get(_HOME)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from federation.activitypub.desk import Answer
 from federation.activitypub.inbox import Answer as Receipt
+from federation.activitypub.peers import Peers
 from federation.activitypub.signatures import Message
 from federation.catalogue.disclosure import Disclosure
 from federation.engines import GraphReader, PublicQueries, SearchIndex
@@ -328,6 +329,8 @@ class Platform(Protocol):
     def changes(self) -> ChangeFeed: ...
     @property
     def inbox(self) -> Inbox: ...
+    @property
+    def peers(self) -> Peers: ...
 
     def disclosure(self, run: RunReport) -> Disclosure:
         """What of the findings of a run anybody may read."""
