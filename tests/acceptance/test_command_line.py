@@ -648,6 +648,7 @@ def test_a_server_ends_cleanly_when_a_supervisor_stops_it(served: Served) -> Non
         os.close(child)
 
 
+@pytest.mark.slow
 def test_a_server_stopped_in_the_middle_of_a_query_leaves_nothing_open(gardens: Path, served: Served) -> None:
     """A stop, asked for twice, does not wait for an endless query: its worker ends, and every file is closed."""
     endless = quote("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . FILTER(?a != ?g) }")

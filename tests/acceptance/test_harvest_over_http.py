@@ -154,11 +154,7 @@ def _edited(projects: list[Project], step: int) -> list[Project]:
     return edited
 
 
-QUICK = (
-    "wordpress",
-    "rss",
-    "oai-pmh",
-)  # that counts, links, gives tokens: the others in the slow suite
+QUICK = ("wordpress",)  # the others in the slow suite
 
 
 @pytest.fixture(

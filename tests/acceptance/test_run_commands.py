@@ -290,6 +290,7 @@ def test_runs_are_listed_newest_first(gardens: Path) -> None:
     assert carrefour(gardens, "runs", "verger").code == 2
 
 
+@pytest.mark.slow
 def test_orders_on_runs_are_left_to_a_server_that_writes(tmp_path: Path) -> None:
     """Approve, undo, replay, forget and retire end as if done here; bytes that were erased cannot be replayed."""
     manual = GARDENS.replace('format = "csv"', 'format = "csv"\nschedule = "manual"')

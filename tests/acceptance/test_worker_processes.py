@@ -126,6 +126,7 @@ def test_a_server_harvests_what_is_due_and_what_is_put_into_its_folder(tmp_path:
     assert code == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_may_not_harvest_only_reads(tmp_path: Path) -> None:
     """With ``worker = false`` the folder is free for others, who harvest themselves."""
     folder = make_instance(tmp_path / "i", settings=f"{SMALL}worker = false\n")
@@ -208,6 +209,7 @@ def test_an_order_outlives_the_server_that_was_to_do_it(tmp_path: Path, feeds: F
     assert states(folder, "a") == ["succeeded"]
 
 
+@pytest.mark.slow
 def test_a_worker_alone_harvests_until_it_is_stopped(tmp_path: Path) -> None:
     """``carrefour worker`` serves nothing, takes what is due, and ends at once and well when a supervisor stops it."""
     folder = make_instance(tmp_path / "i")

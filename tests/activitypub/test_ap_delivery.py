@@ -512,6 +512,7 @@ def test_a_host_that_is_silent_for_a_week_is_dormant_and_for_a_month_loses_its_f
     assert world.counts() == {}, "what is settled for two weeks is forgotten"
 
 
+@pytest.mark.slow
 @pytest.mark.abuse(44)
 def test_ten_thousand_dead_inboxes_do_not_fill_the_store(world: World) -> None:
     """A silent host has a queue of bounded length, and after a week none."""

@@ -168,6 +168,7 @@ def test_the_client_is_small_and_needs_two_packages() -> None:
     assert imported - sys.stdlib_module_names == {"requests", "cryptography"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way", ["cavage", pytest.param("rfc9421", marks=pytest.mark.slow), pytest.param("proof", marks=pytest.mark.slow)]
 )

@@ -40,6 +40,7 @@ def in_step(a: Site, b: Site) -> bool:
     return a.own() == b.graphs(a.base) and len(a.own()) > 0
 
 
+@pytest.mark.slow
 def test_the_dump_brings_all_public_records(a: Site, b: Site) -> None:
     """After one catch-up every record graph is equal, with its origin in the name of its partner."""
     b.catch_up()
@@ -53,6 +54,7 @@ def test_the_dump_brings_all_public_records(a: Site, b: Site) -> None:
     assert b.ledger.ap_digests.state()[1] == []  # none of them is its own
 
 
+@pytest.mark.slow
 def test_what_came_from_a_peer_is_shown_with_its_origin(a: Site, b: Site) -> None:
     """In lists, on the page of the project and on that of the contributor, in both languages."""
     b.catch_up()
@@ -87,6 +89,7 @@ def test_edits_deletes_revivals_and_a_new_partner_come_by_the_feed(a: Site, b: S
     assert gone.state == ObjectState.LIVE
 
 
+@pytest.mark.slow
 def test_a_carrefour_that_was_down_catches_up(a: Site, b: Site) -> None:
     """It asks everybody when it is up again, without being told to."""
     b.catch_up()
@@ -98,6 +101,7 @@ def test_a_carrefour_that_was_down_catches_up(a: Site, b: Site) -> None:
     assert in_step(a, b)
 
 
+@pytest.mark.slow
 def test_a_peer_that_is_down_is_asked_again_later(a: Site, b: Site) -> None:
     """A failed walk pauses that peer, longer each time, and ends nothing."""
     port = a.port
@@ -114,6 +118,7 @@ def test_a_peer_that_is_down_is_asked_again_later(a: Site, b: Site) -> None:
     assert in_step(a, b)
 
 
+@pytest.mark.slow
 def test_what_was_missed_is_found_by_the_comparison(a: Site, b: Site) -> None:
     """A record that was lost here, and one that is not there any more, are set right without any entry of the feed."""
     b.catch_up()
@@ -128,6 +133,7 @@ def test_what_was_missed_is_found_by_the_comparison(a: Site, b: Site) -> None:
     assert asked == [410, 410]
 
 
+@pytest.mark.slow
 def test_a_dump_cut_short_goes_on_where_it_was(a: Site, b: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was taken in is not asked for again; nothing is lost, and nothing taken twice."""
     monkeypatch.setattr("federation.activitypub.catchup.BATCH", 4)
@@ -146,6 +152,7 @@ def test_a_dump_cut_short_goes_on_where_it_was(a: Site, b: Site, monkeypatch: py
     assert sum(run.counts.new for run in runs) == 12
 
 
+@pytest.mark.slow
 def test_a_dump_is_not_growth_by_accident(a: Site, b: Site) -> None:
     """A few records that were pushed before do not let the guard hold the rest, of whatever number."""
     a.harvest("big", rows(3, "Un fournil.", start=1000))
@@ -158,6 +165,7 @@ def test_a_dump_is_not_growth_by_accident(a: Site, b: Site) -> None:
     assert in_step(a, b)
 
 
+@pytest.mark.slow
 def test_many_deletes_wait_for_a_person(a: Site, b: Site) -> None:
     """The guard judges all withdrawals of a partner together."""
     a.harvest("many", rows(40, "Une épicerie.", start=1000))
@@ -172,6 +180,7 @@ def test_many_deletes_wait_for_a_person(a: Site, b: Site) -> None:
     assert b.ledger.records.present(slug) == 40
 
 
+@pytest.mark.slow
 def test_a_change_of_most_of_a_partner_waits_for_a_person_even_in_parts(
     a: Site, b: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +227,7 @@ def test_two_that_follow_each_other_pass_nothing_on(a: Site, b: Site, tmp_path: 
     c.down()
 
 
+@pytest.mark.slow
 def test_a_blocked_peer_is_not_asked(a: Site, b: Site) -> None:
     """Neither its host nor its commons."""
     b.ledger.ap_blocks.add(BlockRow(f"127.0.0.1:{a.port}", "host", "op", "2026-11-21T00:00:00.000000Z"))
@@ -226,6 +236,7 @@ def test_a_blocked_peer_is_not_asked(a: Site, b: Site) -> None:
     assert a.asked == []
 
 
+@pytest.mark.slow
 def test_an_erased_object_does_not_come_back(a: Site, b: Site) -> None:
     """What a person had erased here never yields to a dump."""
     b.catch_up()
@@ -240,6 +251,7 @@ def test_an_erased_object_does_not_come_back(a: Site, b: Site) -> None:
     assert b.graphs(a.base)[f"{a.base}/records/p/3"] == before
 
 
+@pytest.mark.slow
 def test_a_peer_is_asked_for_by_its_name_or_its_host(a: Site, b: Site) -> None:
     """For commands, and for a breaker that has closed; one that is not followed is not asked."""
     b.catch_up()
@@ -252,6 +264,7 @@ def test_a_peer_is_asked_for_by_its_name_or_its_host(a: Site, b: Site) -> None:
     assert b.sync(a).asked is None
 
 
+@pytest.mark.slow
 def test_a_week_later_they_are_compared_again(a: Site, b: Site) -> None:
     """Without anybody asking."""
     b.catch_up()

@@ -329,6 +329,7 @@ def test_real_feeds_get_a_name_and_load_in_less_than_forty_lines(shared: Path) -
         assert found.source.levels.get("contact.email", Openness.PRIVATE) is Openness.PRIVATE
 
 
+@pytest.mark.slow
 @pytest.mark.needs_shared
 def test_with_its_licence_alone_a_suggestion_takes_most_of_a_real_feed(shared: Path) -> None:
     """What is left is real dirt: repeated rows, rows without a name, rows that must not be published."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,13 @@ from flask.testing import FlaskClient
 from sample_commons import SCRIPT, Sample, make_platform
 from werkzeug.test import TestResponse
 
+from federation.activitypub.directory import Directory
+from federation.activitypub.follows import Relations
+from federation.activitypub.names import Names
+from federation.activitypub.origins import origin_of
+from federation.activitypub.peers import Peers
+from federation.activitypub.remote import Remote
+from federation.activitypub.sending import Sender
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.accounts import Role
 from federation.ledger.gate import Gate
@@ -37,6 +46,14 @@ class Desk(Sample):
     def now(self) -> datetime:
         """The clock."""
         return self.at
+
+    @property
+    def peers(self) -> Peers:
+        """Other servers: none is known."""
+        ledger, names = self.memory, Names(self.settings.base_url)
+        relations = Relations(ledger, names, Sender(ledger, names, self.now, os.urandom), self.now)
+        remote = Remote(origin_of(self.settings.base_url), "Carrefour test", time.monotonic)
+        return Peers(ledger, names, relations, Directory(ledger, remote, self.now), self.now)
 
     def use(self, base_url: str) -> None:
         """Another public address."""

@@ -291,7 +291,7 @@ def test_a_form_without_the_secret_of_its_session_does_nothing(app: Flask, ana: 
     actions = [
         address.replace("runs/jardins", f"runs/{run}") for address, method in admin_rules(app) if method == "POST"
     ]
-    assert len(actions) == 10
+    assert len(actions) == 20
 
     for address in actions:
         for data in ({}, {"csrf": ""}, {"csrf": "é"}, {"csrf": own[:-1]}, {"csrf": foreign}):
@@ -320,7 +320,7 @@ def test_an_action_is_never_a_get(app: Flask, ana: FlaskClient, desk: Desk) -> N
     """A link or an image cannot order anything."""
     for address, method in admin_rules(app):
         if method == "POST":
-            assert ana.get(address).status_code == 405
+            assert ana.get(address).status_code in {404, 405}, address  # 404: the page of a server of that name
     assert orders(desk) == []
 
 
