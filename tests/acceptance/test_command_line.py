@@ -214,6 +214,7 @@ def test_status_says_what_is_not_harvested_and_why(gardens: Path) -> None:
     assert set(said["faults"]["autre"]) == {"fr", "en"}
 
 
+@pytest.mark.slow
 def test_messages_follow_the_language(gardens: Path) -> None:
     """French and English reports; French unless the locale says English."""
     french, english = carrefour(gardens, "status", lang="fr"), carrefour(gardens, "status", lang="en")
@@ -601,6 +602,7 @@ def served(gardens: Path) -> Iterator[Served]:
         server.process.communicate()
 
 
+@pytest.mark.slow
 def test_a_server_follows_a_harvest_beside_it_and_ends_when_asked(gardens: Path, served: Served) -> None:
     """Home, records and SPARQL answer; what another process harvests shows without a restart; Ctrl+C ends it."""
     query = "/sparql?query=" + quote("SELECT (COUNT(DISTINCT ?g) AS ?n) { GRAPH ?g { ?s ?p ?o } }")

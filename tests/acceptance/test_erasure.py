@@ -145,6 +145,7 @@ def test_nothing_of_an_erased_record_is_left_in_any_file(folder: Path) -> None:
     assert gone(folder, record) == 410
 
 
+@pytest.mark.slow
 def test_feeds_are_kept_again_once_the_partner_has_removed_the_record(folder: Path) -> None:
     """Then runs can be replayed as before; a row that cannot be told keeps a feed from being kept."""
     assert carrefour(folder, "forget", f"{BASE}/records/jardins/{SECRET}-1", "--yes").code == 0
@@ -166,6 +167,7 @@ def test_an_order_to_erase_that_was_cut_short_is_taken_up(folder: Path) -> None:
     assert holding(folder) == []
 
 
+@pytest.mark.slow
 def test_an_order_to_erase_is_carried_out_by_the_server_that_writes(folder: Path) -> None:
     """The command leaves it to the worker and waits; pages of that server then answer 410."""
 

@@ -118,6 +118,7 @@ def test_a_feed_that_loses_half_is_held_and_the_run_tells_it(gardens: Path) -> N
     assert len(online(gardens)) == 10
 
 
+@pytest.mark.slow
 def test_an_approved_loss_waits_for_its_grace(gardens: Path) -> None:
     """Approval alone withdraws nothing; once the grace is over, the next harvest does."""
     harvest(gardens, feed(range(1, 6)))

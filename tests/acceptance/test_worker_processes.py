@@ -113,6 +113,7 @@ def served(folder: Path) -> Iterator[Served]:
         server.process.communicate()
 
 
+@pytest.mark.slow
 def test_a_server_harvests_what_is_due_and_what_is_put_into_its_folder(tmp_path: Path) -> None:
     """Nobody gives an order: the source there is harvested; so is one whose file comes later."""
     folder = make_instance(tmp_path / "i", settings=SMALL)
@@ -228,6 +229,7 @@ def test_a_worker_alone_harvests_until_it_is_stopped(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_time_zone_that_nobody_knows_is_told_at_the_start(tmp_path: Path, command: str) -> None:
     """Exit code 2 and the setting's name, rather than a nightly silence."""

@@ -20,6 +20,8 @@ from federation.ledger.ap_objects import ObjectRow
 from federation.model import partner_of
 from federation.web import create_app
 
+pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

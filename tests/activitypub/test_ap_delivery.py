@@ -36,6 +36,8 @@ from federation.ledger.times import from_text, to_text
 from tests.activitypub.ap_peer_server import PeerServer
 from tests.activitypub.ap_peer_server import answer as http_answer
 
+pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAMES = Names("https://ici.example")
 PARTNER = NAMES.partner("p")

@@ -14,6 +14,8 @@ from federation.ledger.ap_peers import BlockRow
 from federation.ledger.times import to_text
 from federation.vocabulary import Vocabulary, load
 
+pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
+
 
 @pytest.fixture(scope="module")
 def words() -> Vocabulary:

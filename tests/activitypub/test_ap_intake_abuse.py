@@ -18,6 +18,8 @@ from federation.platform import open_platform
 from federation.vocabulary import Vocabulary, load
 from federation.web import create_app
 
+pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
+
 OTHER = f"{HOST}/other"
 FOREIGN = "https://foreign.example/u"
 

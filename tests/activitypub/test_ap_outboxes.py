@@ -17,6 +17,8 @@ from federation.activitypub.remote import RemoteDocument
 from federation.ledger import Ledger, open_ledger
 from federation.ledger.ap_peers import ActorRow, BindingRow
 
+pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
+
 HOST = "https://partner.example"
 ACTOR = f"{HOST}/actor"
 NOW = datetime(2026, 11, 21, 15, tzinfo=UTC)

@@ -299,6 +299,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Tan
     index.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(DOCUMENTS, max_size=12), st.lists(st.tuples(QUERIES, FILTERS), min_size=1, max_size=6))
 def test_tantivy_agrees_with_the_oracle(

@@ -604,6 +604,7 @@ _BOUNDED = settings(
 )
 
 
+@pytest.mark.slow
 @settings(_BOUNDED, max_examples=12, derandomize=True)
 @given(_STEPS)
 def test_whatever_happens_step_by_step_is_what_all_at_once_would_give(

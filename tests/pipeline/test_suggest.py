@@ -307,6 +307,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(rows=st.lists(st.dictionaries(NAMES, VALUES, max_size=6), max_size=4), wrapped=st.none() | NAMES)
 def test_whatever_the_keys_the_suggestion_loads(rows: list[dict[str, Any]], wrapped: str | None) -> None:

@@ -107,6 +107,7 @@ def test_the_keyboard_alone_tries_a_feed(browser: Browser, address: str) -> None
     made.close()
 
 
+@pytest.mark.slow
 def test_nothing_of_self_service_overflows_a_small_screen(browser: Browser, address: str, feed: Path) -> None:
     """320 pixels wide, light and dark: forms and an account never scroll sideways, and break no policy."""
     for scheme in ("light", "dark"):

@@ -184,6 +184,7 @@ types = st.tuples(
 graphs = st.lists(st.one_of(types, st.tuples(nodes, properties, values)), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(record=graphs)
 def test_random_graphs_have_the_results_of_pyshacl(record: list[Triple]) -> None:

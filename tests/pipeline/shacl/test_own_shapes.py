@@ -140,6 +140,7 @@ def spoil(recipe: tuple[set[int], list[tuple[int, Term]], list[Triple]]) -> list
 quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @quick
 @given(recipe=spoilt)
 def test_random_records_have_the_results_of_pyshacl(

@@ -135,6 +135,7 @@ def test_results_are_those_of_pyshacl(cases: list[Case]) -> None:
     assert set(differing) == set(PYSHACL_IS_WRONG), differing
 
 
+@pytest.mark.slow
 def test_pyshacl_fails_exactly_the_tests_that_are_named(cases: list[Case]) -> None:
     """The list of pySHACL's own errors is neither too long nor too short."""
     failed = {case.name for case in cases if not _passes(case, reference_shapes(case.shapes)(case.data))}
