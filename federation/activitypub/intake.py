@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from federation.activitypub.deaths import Deaths
 from federation.activitypub.deciding import Act, Decider, End, Piece, Snapshot, piece_of
 from federation.activitypub.exchange import Busy, RemoteFault
 from federation.activitypub.graphs import Graphs, Ready, Writing
@@ -74,12 +75,17 @@ class Intake:
         self._pool = ThreadPoolExecutor(threads, "intake")
         self._hand: deque[_InHand] = deque()
         self._looked: datetime | None = None
+        self._deaths = Deaths(ledger)
+        self._begun = False
 
     def take(self, writer: Writing) -> bool:
         """Do a piece of work; say whether there was any. Raises EngineUnavailable, DataFolderBusy.
 
-        What it raises over is claimed again when the lease ends.
+        What it raises over is claimed again when the lease ends, or another process begins.
         """
+        if not self._begun:
+            self._deaths.begin(BATCH)
+            self._begun = True
         hidden = self._hiding.follow(writer)
         self._resend()
         self._claim()
@@ -98,8 +104,7 @@ class Intake:
     def close(self) -> None:
         """Let go of everything: what is in hand waits again. Raises EngineUnavailable."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        left = [one.piece.row for one in self._hand]
-        self._end([Outcome(row.id, InboxState.RETRY, row.outcome or "", self._clock()) for row in left])
+        self._ledger.ap_inbox.release()
         self._hand.clear()
 
     def _resend(self) -> None:
@@ -114,12 +119,13 @@ class Intake:
     def _claim(self) -> None:
         now = self._clock()
         held = sum(len(one.piece.row.raw or b"") for one in self._hand)
-        while len(self._hand) < BATCH and held < MAX_BYTES:
-            rows = self._ledger.ap_inbox.claim(self._holder, now, now + LEASE, _CLAIMED_AT_ONCE)
+        most, at_once = (1, 1) if self._deaths.careful else (BATCH, _CLAIMED_AT_ONCE)
+        while len(self._hand) < most and held < MAX_BYTES:
+            rows = self._ledger.ap_inbox.claim(self._holder, now, now + LEASE, at_once)
             ends = []
             for row in rows:
                 try:
-                    if row.tries > 2 * TRIES:  # it has ended this process before
+                    if not self._deaths.may_try(row.id):
                         raise Refused("intake:crash")
                     piece = piece_of(row)
                 except Refused as error:
@@ -128,7 +134,7 @@ class Intake:
                 self._hand.append(_InHand(piece))
                 held += len(row.raw or b"")
             self._ledger.ap_inbox.settle(ends)
-            if len(rows) < _CLAIMED_AT_ONCE:
+            if len(rows) < at_once:
                 return
 
     def _judge(self) -> None:

@@ -136,7 +136,7 @@ class Inbox:
     def claim(self, holder: str, now: datetime, until: datetime, limit: int = 100) -> list[InboxRow]:
         """Take the oldest activities that are due; they are ``holder``'s until ``until``, then anybody's again.
 
-        Each claim counts as a try, so that one that kills its worker is seen by its ``tries``.
+        Each claim counts as a try; one that is released is none.
         """
         due = (
             select(ap_inbox.c.id)
@@ -152,6 +152,19 @@ class Inbox:
             tx.execute(update(ap_inbox).where(ap_inbox.c.id.in_(ids)).values(values))
             rows = tx.execute(select(*_COLUMNS).where(ap_inbox.c.id.in_(ids)).order_by(ap_inbox.c.id)).all()
         return [InboxRow._make(row) for row in rows]
+
+    def release(self, tx: Connection | None = None) -> list[int]:
+        """Let go of all that is held, as if it had not been claimed: due since it came. Return the numbers of it.
+
+        For whoever alone may work on the inbox: at its begin, of what the dead held, and at its end.
+        """
+        held = and_(ap_inbox.c.next_try.is_not(None), ap_inbox.c.holder.is_not(None))
+        values = {"next_try": ap_inbox.c.received, "holder": null(), "tries": ap_inbox.c.tries - 1}
+        with self._database.write(tx) as tx:
+            ids = list(tx.scalars(select(ap_inbox.c.id).where(held)))
+            if ids:
+                tx.execute(update(ap_inbox).where(held).values(values))
+        return ids
 
     def settle(self, outcomes: Sequence[Outcome], tx: Connection | None = None) -> None:
         """Write what became of claimed activities; with ``tx`` in the very transaction of their effects."""
