@@ -5,6 +5,7 @@ Must never take a name for an identity: the id is, and a name counts only if it 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -26,6 +27,9 @@ BELIEVED = timedelta(days=1)
 _JRD_BYTES = 64 * 1024
 _SECONDS = 5.0
 _FETCHES = 6
+_TOLD = ("key_ids", "keys", "inbox", "shared_inbox")
+"""What operators are to hear of when it changes: by whoever has it, an actor can be taken over (abuse 23)."""
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"@?(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?)@(?P<host>[^@/?#\s]{1,255})", re.ASCII)
 
 
@@ -96,14 +100,17 @@ class Directory:
         )
         actor = check_actor(got.document)
         if actor.id != id_:
+            _log.warning("actor %s names itself %s: not taken", id_, actor.id[:300])
             raise Refused("actor:id")
         before = self._ledger.ap_actors.get(id_)
         row = ActorRow(
             actor.id, origin_of(id_).authority, actor.type, actor.inbox, actor.shared_inbox, _kept(got.document),
             to_text(self._clock()),
         )  # fmt: skip
-        if before is not None and "key_ids" in changes(before, actor):
-            self._forget_keys(id_)
+        if before is not None and (moved := [name for name in changes(before, actor, got.document) if name in _TOLD]):
+            _log.warning("actor %s has changed its %s; inbox now %s", id_, ", ".join(moved), actor.inbox[:300])
+            if not {"key_ids", "keys"}.isdisjoint(moved):
+                self._forget_keys(id_)
         self._ledger.ap_actors.put(row)
         return row
 
@@ -177,11 +184,13 @@ class Directory:
         return document
 
 
-def changes(before: ActorRow, after: Actor) -> tuple[str, ...]:
-    """What an actor has moved since it was last fetched, for the log; nothing if the old document was not in order."""
+def changes(before: ActorRow, after: Actor, document: Document) -> tuple[str, ...]:
+    """What an actor has moved since it was last fetched, for the log. ``keys``: other keys, under the same ids too."""
+    same = all(before.document.get(name) == document.get(name) for name in ("publicKey", "assertionMethod"))
+    keys = () if same else ("keys",)
     try:
-        return changed_members(check_actor(before.document), after)
-    except Refused:
+        return (*changed_members(check_actor(before.document), after), *keys)
+    except Refused:  # the old document was not in order
         return ("key_ids",)
 
 

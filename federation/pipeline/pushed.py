@@ -69,8 +69,12 @@ class PushedActivity:
 
     @property
     def said(self) -> str:
-        """When its owner said it, as ledger time: what the object tells, else the activity, else when it came."""
-        given = {} if isinstance(self.object, str) else self.object
+        """When its owner said it, as ledger time: what the object tells, else the activity, else when it came.
+
+        Of an object that is named only (a Delete) the tombstone tells that stands in its place.
+        """
+        stands = self.document.get("object") if isinstance(self.object, str) else self.object
+        given = stands if isinstance(stands, Mapping) else {}
         create = self.document.get("type") == "Create"
         told = [given.get("updated"), given.get("deleted"), given.get("published") if create else None]
         told += [self.document.get("updated"), self.document.get("published")]

@@ -201,6 +201,34 @@ def test_an_update_of_an_actor_counts_as_fetched(desk: IntakeDesk) -> None:
     assert desk.give(desk.activity("Create", evil, FAN)).state == "dropped"
 
 
+@pytest.mark.abuse(23)
+def test_a_change_of_key_inbox_or_id_is_told_to_operators(desk: IntakeDesk, caplog: pytest.LogCaptureFixture) -> None:
+    """One line of the log each; a key that has changed under its id is believed no more. A new name is not told."""
+    forgotten: list[str] = []
+    desk.directory._forget_keys = forgotten.append
+    key = {"id": f"{FAN}#main-key", "owner": FAN, "publicKeyPem": "one"}
+    desk.actor(FAN, "Person", publicKey=key)
+    desk.give(desk.activity("Follow", COMMONS, FAN))
+    for changed, told in (
+        ({"publicKey": {**key, "publicKeyPem": "two"}}, "keys"),
+        ({"publicKey": {**key, "id": f"{FAN}#other"}}, "key_ids, keys"),
+        ({"inbox": "https://f.example/new"}, "inbox"),
+        ({"id": "https://f.example/else"}, "https://f.example/else"),
+        ({"name": "Another name"}, ""),
+    ):
+        caplog.clear()
+        document = desk.world.documents[FAN]
+        assert isinstance(document, dict)
+        desk.world.documents[FAN] = {**document, **changed}
+        desk.give(desk.activity("Update", FAN, FAN))
+        lines = [line.getMessage() for line in caplog.records if line.name == "federation.activitypub.directory"]
+        assert len(lines) == bool(told)
+        assert all(FAN in line and told in line for line in lines)
+        if "id" in changed:
+            desk.world.documents[FAN] = document
+    assert forgotten == [FAN, FAN]
+
+
 @pytest.mark.abuse(24)
 def test_moves_and_aliases_are_not_read(desk: IntakeDesk) -> None:
     """A Move changes nothing, of either side."""

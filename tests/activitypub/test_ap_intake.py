@@ -89,6 +89,20 @@ def test_a_tombstone_yields_only_to_a_later_create_that_is_there(desk: IntakeDes
     assert len(desk.online()) == 1
 
 
+def test_a_tombstone_yields_by_its_own_time_and_not_by_when_it_came(desk: IntakeDesk) -> None:
+    """A record that its owner put back a minute after it deleted it is back, though we heard of both only later."""
+    deleted, later = desk.at(-8), desk.at(-7)
+    desk.give(desk.activity("Create", desk.page("1", -9)))
+    desk.give(desk.activity("Delete", {"id": f"{HOST}/pages/1", "type": "Tombstone", "deleted": deleted}))
+    assert not desk.online()
+
+    for updated in (deleted, later):
+        again = desk.page("1", updated=updated)
+        desk.world.documents[again["id"]] = {"@context": AS2, **again}
+        desk.give(desk.activity("Create", again))
+        assert len(desk.online()) == (updated == later)
+
+
 def test_what_a_partner_says_to_the_group_is_announced_as_it_came(desk: IntakeDesk) -> None:
     """The very bytes, once; what is not said to the Group is not."""
     document = desk.activity("Create", desk.page("1"), cc=[COMMONS])
