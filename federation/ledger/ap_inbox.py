@@ -20,13 +20,15 @@ from federation.ledger.times import to_text
 
 
 class InboxState(StrEnum):
-    """States of a received activity. ``accepted`` and ``retry`` wait for a worker; the others are ends."""
+    """States of a received activity. ``accepted`` and ``retry`` wait for a worker, ``held`` for a person who agrees to
+    what the guard withholds; the others are ends."""
 
     ACCEPTED = "accepted"
     RETRY = "retry"
     DONE = "done"
     DROPPED = "dropped"
     QUARANTINED = "quarantined"
+    HELD = "held"
 
 
 WAITING = (InboxState.ACCEPTED, InboxState.RETRY)
@@ -86,6 +88,12 @@ class Outcome(NamedTuple):
 
 
 _COLUMNS = [ap_inbox.c[name] for name in InboxRow._fields]
+_HELD = "held:"
+
+
+def held_in(run: str) -> str:
+    """The rule under which an activity ends as held that a run of its source did not take in whole."""
+    return f"{_HELD}{run}"
 
 
 class Inbox:
@@ -153,7 +161,7 @@ class Inbox:
             rows = tx.execute(select(*_COLUMNS).where(ap_inbox.c.id.in_(ids)).order_by(ap_inbox.c.id)).all()
         return [InboxRow._make(row) for row in rows]
 
-    def release(self, tx: Connection | None = None) -> list[int]:
+    def let_go(self, tx: Connection | None = None) -> list[int]:
         """Let go of all that is held, as if it had not been claimed: due since it came. Return the numbers of it.
 
         For whoever alone may work on the inbox: at its begin, of what the dead held, and at its end.
@@ -202,6 +210,32 @@ class Inbox:
         with self._database.write() as tx:
             return tx.execute(update(ap_inbox).where(again).values(values)).rowcount
 
+    # -- what the guard holds
+
+    def held(self) -> dict[str, int]:
+        """How many activities wait for a person to agree to what the guard withholds, by the run that found so."""
+        query = select(ap_inbox.c.outcome, func.count()).where(ap_inbox.c.state == InboxState.HELD.value)
+        with self._database.read() as tx:
+            rows = tx.execute(query.group_by(ap_inbox.c.outcome)).all()
+        return {str(row[0]).removeprefix(_HELD): row[1] for row in rows}
+
+    def release(self, runs: Iterable[str], now: datetime, tx: Connection | None = None) -> int:
+        """Let what was held in some runs be worked on again, in the order of its coming; return how much it was."""
+        again = {"state": InboxState.RETRY.value, "next_try": to_text(now), "tries": 0, "outcome": None}
+        return self._turn_held(runs, again, tx)
+
+    def drop_held(self, runs: Iterable[str], tx: Connection | None = None) -> int:
+        """End what was held in some runs: a person wants none of it. Return how much it was."""
+        return self._turn_held(runs, {"state": InboxState.DROPPED.value, "outcome": "turned-down"}, tx)
+
+    def _turn_held(self, runs: Iterable[str], values: Mapping[str, Any], tx: Connection | None) -> int:
+        done = 0
+        with self._database.write(tx) as tx:
+            for part in in_parts(map(held_in, runs)):
+                which = and_(ap_inbox.c.state == InboxState.HELD.value, ap_inbox.c.outcome.in_(part))
+                done += tx.execute(update(ap_inbox).where(which).values(values)).rowcount
+        return done
+
     # -- looking
 
     def get(self, id_: int) -> InboxRow | None:
@@ -237,7 +271,7 @@ class Inbox:
         What still waits is dropped with them.
         """
         done = 0
-        waits = ap_inbox.c.next_try.is_not(None)
+        waits = ap_inbox.c.next_try.is_not(None) | (ap_inbox.c.state == InboxState.HELD.value)
         with self._database.write(tx) as tx:
             for part in in_parts(objects):
                 about = ap_inbox.c.object.in_(part)

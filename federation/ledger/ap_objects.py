@@ -105,6 +105,20 @@ class Objects:
             row = tx.execute(select(*_COLUMNS).where(ap_object.c.record == record)).one_or_none()
         return None if row is None else ObjectRow._make(row)
 
+    def away(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of some objects that are gone or hidden."""
+        return frozenset(id_ for id_, row in self.many(ids).items() if row.state != ObjectState.LIVE)
+
+    def away_records(self, records: Iterable[str]) -> frozenset[str]:
+        """Those of some record IRIs whose object is gone or hidden."""
+        away = ap_object.c.state != ObjectState.LIVE.value
+        with self._database.read() as tx:
+            parts = [
+                tx.scalars(select(ap_object.c.record).where(away, ap_object.c.record.in_(part))).all()
+                for part in in_parts(records)
+            ]
+        return frozenset(str(record) for part in parts for record in part)
+
     def put(self, rows: Sequence[ObjectRow], tx: Connection | None = None) -> None:
         """Insert or replace objects; ask :func:`refusal` first. With ``tx`` in the transaction of their graphs.
 

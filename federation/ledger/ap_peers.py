@@ -185,9 +185,9 @@ class Syncs:
         with self._database.write(tx) as tx:
             tx.execute(self._database.upsert(ap_sync), {**sync._asdict(), "digests": dict(sync.digests)})
 
-    def ask(self, actor: str, now: datetime) -> None:
+    def ask(self, actor: str, now: datetime, tx: Connection | None = None) -> None:
         """Ask for a comparison with a peer soon (its breaker closed, a gap in its numbers)."""
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             tx.execute(update(ap_sync).where(ap_sync.c.actor == actor).values(asked=to_text(now)))
 
     def due(self, compared_before: datetime) -> list[SyncRow]:

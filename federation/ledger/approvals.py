@@ -23,7 +23,14 @@ class Approvals:
         self._database = database
 
     def give(
-        self, source: str, run: str, ceilings: Mapping[Rule, int], by: str, now: datetime, until: datetime
+        self,
+        source: str,
+        run: str,
+        ceilings: Mapping[Rule, int],
+        by: str,
+        now: datetime,
+        until: datetime,
+        tx: Connection | None = None,
     ) -> None:
         """Allow the rules of the guard up to these figures for a source, until a time; ``run`` is the held one."""
         rows = [
@@ -39,7 +46,7 @@ class Approvals:
             for rule, ceiling in ceilings.items()
         ]
         if rows:
-            with self._database.write() as tx:
+            with self._database.write(tx) as tx:
                 tx.execute(insert(approval), rows)
 
     def ceilings(self, source: str, now: datetime) -> dict[Rule, int]:

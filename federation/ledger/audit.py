@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 import orjson
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from federation.ledger.database import Database
 from federation.ledger.runs import ulid
@@ -55,12 +55,12 @@ class Audit:
         self._database = database
         self._randomness = randomness
 
-    def add(self, line: AuditLine) -> None:
-        """Write one line."""
+    def add(self, line: AuditLine, tx: Connection | None = None) -> None:
+        """Write one line; with ``tx`` in the transaction of what it tells of."""
         value = {"at": to_text(line.at), "by": line.by, "act": line.act.value, "source": line.source}
         more = {"run": line.run, "detail": line.detail}
         key = _PREFIX + ulid(line.at, self._randomness(10))
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             tx.execute(insert(meta), {"key": key, "value": orjson.dumps({**value, **more}).decode("utf-8")})
 
     def lines(self, limit: int, source: str | None = None) -> list[AuditLine]:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from federation.errors import CarrefourError
 from federation.ledger import Ledger
 from federation.ledger.audit import Act, AuditLine
-from federation.ledger.bodies import PUSHED
-from federation.ledger.findings import DELETE_HELD
-from federation.ledger.records import PRESENT, RecordState, RecordStatus
+from federation.ledger.holding import Held, Holding, parts
+from federation.ledger.records import PRESENT, RecordState
 from federation.ledger.runs import ENDED, Order
 from federation.ledger.schema import approval, record_state, run
 from federation.ledger.sources import SourceRow
@@ -94,6 +93,7 @@ class Operations:
         self._ledger = ledger
         self._clock = clock
         self._schedule = schedule
+        self._holding = Holding(ledger)
 
     # -- looking
 
@@ -127,10 +127,13 @@ class Operations:
         return self._reports(names), total
 
     def run(self, name: str) -> RunSheet | None:
-        """One run; None if there is none."""
+        """One run; None if there is none. If it is to be approved, its holds are those of all that waits with it."""
         report = self._ledger.runs.get(name)
         if report is None:
             return None
+        held = self._holding.of(report.source) if report.state is RunState.HELD else None
+        if held is not None and held.report.run == name:
+            report = held.report
         given = select(approval).where(approval.c.run == name).order_by(approval.c.id)
         with self._ledger.read() as tx:
             options: Mapping[str, Any] = tx.scalar(select(run.c.options).where(run.c.id == name)) or {}
@@ -163,22 +166,26 @@ class Operations:
         return self._reports(names)
 
     def held(self) -> list[RunReport]:
-        """The sources' latest ended runs that the guard holds and nobody has approved yet, oldest first."""
-        lasts = [self._ledger.runs.last(row.id, ENDED) for row in self._ledger.sources.all()]
-        held = [report for report in lasts if report is not None and report.state is RunState.HELD]
+        """The runs that the guard holds and nobody has approved yet, oldest first: one for each source.
+
+        Of a feed that is visited its latest ended one; of what is pushed the latest that still waits, whose holds are
+        those of all that wait.
+        """
         now = self._clock()
-        return sorted((report for report in held if not self._approved(report, now)), key=lambda report: report.run)
+        found = (held.report for held in self._holding.all() if not self._holding.is_approved(held.report, now))
+        return sorted(found, key=lambda report: report.run)
 
     def withheld(self, limit: int = 200) -> list[Withheld]:
         """The held runs that would withdraw records, with the records that are missing from their feeds."""
         waiting = (self.withheld_of(report, limit) for report in self.held())
-        return [each for each in waiting if _GOING & _parts(each.report)]
+        return [each for each in waiting if _GOING & parts(each.report)]
 
     def withheld_of(self, report: RunReport, limit: int = 200) -> Withheld:
         """The records whose withdrawal a held run withholds, at most ``limit`` of each kind."""
-        parts = _parts(report)
-        missing = self._missing(report.source, limit) if Part.WITHDRAWALS in parts else (0, [])
-        asked = self._asked_to_go(report.run, limit) if Part.DELETES in parts else (0, [])
+        held = self._holding.of(report.source)
+        runs = held.runs if held is not None and held.report.run == report.run else [report.run]
+        missing = self._holding.missing(report.source, limit) if Part.WITHDRAWALS in parts(report) else (0, [])
+        asked = self._holding.asked_to_go(runs, limit) if Part.DELETES in parts(report) else (0, [])
         return Withheld(report, *missing, *asked)
 
     def record(self, iri: str) -> RecordState | None:
@@ -202,38 +209,51 @@ class Operations:
     def approve(self, name: str, ceilings: Mapping[Rule, int], confirm_absent: bool, by: str) -> str:
         """Let a held run pass up to these figures for three days, and ask for the harvest that then applies.
 
-        What was pushed is nowhere to be visited: it is read again from its bytes.
+        What was pushed is nowhere to be visited: all of it that waits is read again from its bytes, in its order, and
+        its activities are worked on once more, so that whoever follows the commons hears of them.
         ``confirm_absent``: the partner has confirmed that what is missing is gone; it is withdrawn at once.
         Raises LookupError (no such run), Refused (it is not held, a rule did not fire, a figure is negative).
         """
-        report = self.approvable(name, ceilings)
-        now = self._clock()
-        self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR)
-        kept = self._ledger.bodies.about(report.input_sha256 or "", report.source)
-        pushed = kept is not None and kept.content_type in PUSHED
-        kind, of = (RunKind.REPLAY, name) if pushed else (RunKind.HARVEST, None)
-        ordered = self._order(report.source, Order(kind, of, _options(by, confirm_absent, name)))
+        held, now = self._approvable(name, ceilings), self._clock()
+        report = held.report
         figures = ", ".join(f"{rule.value}={ceiling}" for rule, ceiling in ceilings.items())
-        self._note(by, Act.APPROVE, report.source, name, figures + (", absent" if confirm_absent else ""))
-        return ordered
+        said = figures + (", absent" if confirm_absent else "")
+        with self._ledger.write() as tx:
+            self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR, tx)
+            ordered = [
+                self._order(push.source, Order(RunKind.REPLAY, push.run, _options(by, confirm_absent, name)), tx)
+                for push in held.pushes
+                if self._holding.is_pushed(push)
+            ]
+            if not held.pushes or held.pushes[-1].run != name or not ordered:
+                order = Order(RunKind.HARVEST, None, _options(by, confirm_absent, name))
+                ordered.append(self._order(report.source, order, tx))
+            self._ledger.ap_inbox.release(held.runs, now, tx)
+            if held.pushes:  # what a peer withheld of itself meanwhile is compared
+                for sync in self._ledger.ap_syncs.all():
+                    self._ledger.ap_syncs.ask(sync.actor, now, tx)
+            self._note(by, Act.APPROVE, report.source, name, said, tx)
+        return ordered[-1]
 
     def approvable(self, name: str, ceilings: Mapping[Rule, int]) -> RunReport:
         """The run, if ``approve`` would take it with these figures. Raises as that does."""
-        report = self._report(name)
-        last = self._ledger.runs.last(report.source, ENDED)
-        if report.state is not RunState.HELD or last is None or last.run != name:
+        return self._approvable(name, ceilings).report
+
+    def _approvable(self, name: str, ceilings: Mapping[Rule, int]) -> Held:
+        held = self._holding.of(self._report(name).source)
+        if held is None or held.report.run != name:
             raise Refused(
                 "This run is not held, or a later one has taken its place: there is nothing to approve.",
                 "Cette moisson n'est pas retenue, ou une autre l'a remplacée : il n'y a rien à approuver.",
             )
-        fired = {hold.rule for hold in report.holds}
+        fired = {hold.rule for hold in held.report.holds}
         if not ceilings or not set(ceilings) <= fired or min(ceilings.values()) < 0:
             raise Refused(
                 "A figure of zero or more is needed for each rule that held the run, and for no other.",
                 "Il faut un nombre, zéro ou plus, pour chaque règle qui a retenu la moisson, et pour elle seule.",
             )
-        self._live(report.source)
-        return report
+        self._live(held.report.source)
+        return held
 
     def undo(self, name: str, by: str) -> str:
         """Ask that the graph be put back as it was before a run. Raises LookupError, Refused."""
@@ -287,8 +307,11 @@ class Operations:
         """Ask that all records of a source be withdrawn, for it leaves. Raises LookupError, Refused (it has left)."""
         if self._source(source).state == "retired":
             raise Refused("The source is retired already.", "La source est déjà retirée.")
-        name = self._order(source, Order(RunKind.RETIRE, None, {"by": by}))
-        self._note(by, Act.RETIRE, source, name)
+        held = self._holding.of(source)
+        with self._ledger.write() as tx:
+            name = self._order(source, Order(RunKind.RETIRE, None, {"by": by}), tx)
+            self._ledger.ap_inbox.drop_held(held.runs if held else (), tx)
+            self._note(by, Act.RETIRE, source, name, "", tx)
         return name
 
     def note_forgotten(self, source: str, by: str) -> None:
@@ -342,30 +365,12 @@ class Operations:
                 "La source est en pause ou retirée : reprenez-la d'abord.",
             )
 
-    def _missing(self, source: str, limit: int) -> tuple[int, list[RecordState]]:
-        where = (record_state.c.source == source, record_state.c.state == RecordStatus.MISSING.value)
-        columns = [record_state.c[name] for name in RecordState._fields]
-        query = select(*columns).where(*where).order_by(record_state.c.missing_since, record_state.c.record)
-        with self._ledger.read() as tx:
-            total = tx.scalar(select(func.count()).select_from(record_state).where(*where)) or 0
-            return total, [RecordState._make(row) for row in tx.execute(query.limit(limit))]
-
-    def _asked_to_go(self, name: str, limit: int) -> tuple[int, list[RecordState]]:
-        """The records that are online and that the feed of a run asked to delete."""
-        states = self._ledger.records.get(self._ledger.findings.records(name, [DELETE_HELD])).values()
-        present = sorted((state for state in states if state.state in PRESENT), key=lambda state: state.record)
-        return len(present), present[:limit]
-
-    def _approved(self, report: RunReport, now: datetime) -> bool:
-        query = select(func.count()).select_from(approval).where(approval.c.run == report.run)
-        with self._ledger.read() as tx:
-            given = tx.scalar(query) or 0
-        ceilings = self._ledger.approvals.ceilings(report.source, now)
-        return bool(given) and all(ceilings.get(hold.rule, -1) >= hold.figure for hold in report.holds)
-
     def _again(self, report: RunReport, kind: RunKind, act: Act, by: str) -> str:
-        name = self._order(report.source, Order(kind, report.run, {"by": by}))
-        self._note(by, act, report.source, report.run)
+        with self._ledger.write() as tx:
+            name = self._order(report.source, Order(kind, report.run, {"by": by}), tx)
+            if kind is RunKind.UNDO:
+                self._ledger.ap_inbox.drop_held([report.run], tx)
+            self._note(by, act, report.source, report.run, "", tx)
         return name
 
     def _undone(self, name: str) -> str | None:
@@ -375,20 +380,18 @@ class Operations:
             found: str | None = tx.scalar(select(run.c.id).where(*done).limit(1))
         return found
 
-    def _order(self, source: str, order: Order) -> str:
+    def _order(self, source: str, order: Order, tx: Connection | None = None) -> str:
         """Queue an order, unless the same one is waiting already."""
         for queued in self._ledger.runs.queued():
             same = (queued.order.kind, queued.order.of) == (order.kind, order.of)
             if queued.source == source and same and set(order.options) <= set(queued.order.options):
                 return queued.run
-        return self._ledger.runs.queue(source, self._source(source).partner, self._clock(), order)
+        return self._ledger.runs.queue(source, self._source(source).partner, self._clock(), order, tx)
 
-    def _note(self, by: str, act: Act, source: str, about: str | None, detail: str = "") -> None:
-        self._ledger.audit.add(AuditLine(self._clock(), by, act, source, about, detail))
-
-
-def _parts(report: RunReport) -> set[Part]:
-    return {part for hold in report.holds for part in hold.parts}
+    def _note(
+        self, by: str, act: Act, source: str, about: str | None, detail: str = "", tx: Connection | None = None
+    ) -> None:
+        self._ledger.audit.add(AuditLine(self._clock(), by, act, source, about, detail), tx)
 
 
 def _options(by: str, confirm_absent: bool, held: str) -> dict[str, Any]:

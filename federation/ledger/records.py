@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, distinct, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, distinct, exists, func, select, tuple_, update
 
 from federation.ledger.database import Database
 from federation.ledger.schema import record_state, restricted
@@ -142,6 +142,14 @@ class Records:
         )
         with self._database.read() as tx:
             return frozenset(tx.scalars(query))
+
+    def any_before(self, source: str, since: str) -> bool:
+        """Whether a source had a record online at a ledger time that it has online still, or had withdrawn since."""
+        present = record_state.c.state.in_([state.value for state in PRESENT])
+        lately = record_state.c.withdrawn_at >= since
+        old = (record_state.c.source == source, record_state.c.first_seen < since, present | lately)
+        with self._database.read() as tx:
+            return bool(tx.scalar(select(exists().where(*old))))
 
     def restrict(self, fields: Mapping[str, Mapping[str, Any]], tx: Connection | None = None) -> None:
         """Replace the restricted fields of some records; an empty mapping removes a record's."""

@@ -86,7 +86,7 @@ class Runs:
             raise self._already_running(source) from error
         return name
 
-    def queue(self, source: str, partner: str, now: datetime, order: Order) -> str:
+    def queue(self, source: str, partner: str, now: datetime, order: Order, tx: Connection | None = None) -> str:
         """Ask whoever writes to this instance for a run; return its ULID."""
         name = ulid(now, self._randomness(10))
         values = {
@@ -99,7 +99,7 @@ class Runs:
             "of": order.of,
             "options": dict(order.options),
         }
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             tx.execute(insert(run), values)
         return name
 

@@ -26,6 +26,7 @@ from federation.pipeline.fetch.visit import Visitor
 from federation.pipeline.history import retire, undo
 from federation.pipeline.intake import keep, kept, obtain
 from federation.pipeline.knowing import WHOLE_RUNS, known_of, known_of_pushed
+from federation.pipeline.late import without_gone
 from federation.pipeline.lost import lost
 from federation.pipeline.mapping import RunStamp
 from federation.pipeline.merge import AppliedBatch, Merger
@@ -212,6 +213,7 @@ def _replay(run: _Run, asked: Asked) -> RunReport:
         ) from error
     run.report = replace(run.report, input_sha256=earlier.input_sha256)
     if delivery.pushed:
+        delivery = without_gone(delivery, ledger)
         known = known_of_pushed(source, run.shop.settings.base_url, ledger, run.report.started)
     else:
         known = known_of(source, ledger, run.shop.merger.graphs, run.report.started)

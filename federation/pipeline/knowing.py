@@ -105,7 +105,8 @@ class _Elsewhere:
 def known_of_pushed(source: Source, base_url: str, ledger: Ledger, now: datetime) -> Known:
     """What a run over a push must know: of its own records only, whatever else the source has.
 
-    The guard judges its deletes together with those of the last day, or a burst would come in small pieces.
+    The guard judges its deletes together with those of the last day, or a burst would come in small pieces. A first
+    push too is one, in however many runs it comes within a day: it has nothing to lose.
     """
     states = _Asked(source, base_url, ledger)
     forgotten = ledger.forgotten.all()
@@ -119,6 +120,7 @@ def known_of_pushed(source: Source, base_url: str, ledger: Ledger, now: datetime
         is_forgotten=lambda key: bool(forgotten) and hashed(partner, key) in forgotten,
         live=ledger.records.present(source.id) + len(deleted),
         deleted=deleted,
+        begins=lambda: not ledger.records.any_before(source.id, to_text(now - BURST)),
         ceilings=ledger.approvals.ceilings(source.id, now),
         waiting=ledger.cursors.waiting(source.id),
         restricted=ledger.records.restrictions,

@@ -44,7 +44,8 @@ class Known:
     ``confirmed`` are a person's approval, ``waiting`` the limits of what waits for one; ``graphs`` gives the content of
     records by their IRIs. ``replayed``: the list is an old one, so that silence on a record says nothing of what the
     partner lists now. ``ask`` reads the states of some keys, where ``states`` are read as they are needed; ``deleted``
-    are those withdrawn lately because a push said so; ``restricted`` gives what else is kept of records, by their IRIs.
+    are those withdrawn lately because a push said so; ``begins`` says whether a first push is still coming in;
+    ``restricted`` gives what else is kept of records, by their IRIs.
     ``forgetful``: a record of the partner was erased at a person's request; ``is_forgotten`` says of
     which keys.
     """
@@ -56,6 +57,7 @@ class Known:
     live: int = 0
     gone: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
+    begins: Callable[[], bool] = lambda: False
     ceilings: Mapping[Rule, int] = field(default_factory=dict)
     waiting: Mapping[Rule, int] = field(default_factory=dict)
     confirmed: bool = False
@@ -276,7 +278,7 @@ def _judged(
         explicit=planner.explicit and planner.explicit + len(known.deleted),
         changed=counts.changed,
         rejected=planner.newly_held,
-        new=counts.new,
+        new=0 if counts.new > frame.thresholds.new_least and known.begins() else counts.new,
         matched=_matched(known, counts, missing, fresh),
     )
     holds = judge(figures, frame.thresholds, known.ceilings, known.waiting)

@@ -81,10 +81,12 @@ def _forget_received(ledger: Ledger, now: datetime) -> None:
 
 
 def _standing(ledger: Ledger, recent: Iterable[RunReport]) -> list[RunReport]:
-    """Runs of any age whose bytes are needed: each source's last good one and its last, and those ordered again."""
+    """Runs of any age whose bytes are needed: each source's last good one and its last, those ordered again, and those
+    of pushes that wait for a person.
+    """
     names: set[str] = {run.of for run in recent if run.of and run.ended is None}
     sources = [row.id for row in ledger.sources.all()]
-    names |= {ledger.cursors.in_store(source) for source in sources}
+    names |= {ledger.cursors.in_store(source) for source in sources} | ledger.ap_inbox.held().keys()
     found = [ledger.runs.get(name) for name in names]
     for source in sources:
         found += [ledger.runs.last(source, _GOOD), ledger.runs.last(source, [*_GOOD, RunState.ABANDONED])]
