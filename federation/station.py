@@ -83,7 +83,10 @@ class Station:
     def inbox(self) -> Inbox:
         """Where others put what they say."""
         blocks = self._ledger.ap_blocks.all
-        return Inbox(self._settings.base_url, self._keys, self._ledger.ap_inbox, blocks, self._clock, time.monotonic)
+        return Inbox(
+            self._settings.base_url, self._keys, self._ledger.ap_inbox, blocks, self._clock, time.monotonic,
+            known=self._is_known,
+        )  # fmt: skip
 
     @functools.cached_property
     def changes(self) -> Changes:
@@ -103,7 +106,9 @@ class Station:
     def at_work(self, writer: Writer) -> Iterator[Callable[[], bool]]:
         """Deliver in the background; yields the errand that takes in, for the thread that may write."""
         sender = self._sender
-        outbound = Outbound(self._ledger, self.names, self.desk, lambda: self._reader().seq, self.keyring, sender)
+        outbound = Outbound(
+            self._ledger, self.names, self.desk, lambda: self._reader().seq, self.keyring, sender, self._relay
+        )
         profiles = Profiles(self._ledger, self.names, self.desk, self.keyring, sender, self._clock)
         knock = Knock(self.keyring, self._remote, self._clock)
         deliverer = Deliverer(
@@ -124,10 +129,9 @@ class Station:
             expander.close()
 
     def _intake(self, expander: Expander) -> Intake:
-        sender = self._sender
         resolver = Resolver(self._remote, self._keys, expander, self._clock, self.keyring.signer())
         decider = Decider(self._ledger, self.names, self._relations, self._directory, resolver)
-        graphs = Graphs(self._ledger, self.names, sender, Relay(self.names, sender), self._clock)
+        graphs = Graphs(self._ledger, self.names, self._sender, self._relay, self._clock)
         return Intake(self._ledger, decider, graphs, Hiding(self._ledger), self._clock, f"worker-{os.getpid()}")
 
     def close(self) -> None:
@@ -149,6 +153,10 @@ class Station:
         return Sender(self._ledger, self.names, self._clock, os.urandom)
 
     @functools.cached_property
+    def _relay(self) -> Relay:
+        return Relay(self.names, self._sender)
+
+    @functools.cached_property
     def _relations(self) -> Relations:
         return Relations(self._ledger, self.names, self._sender, self._clock)
 
@@ -160,6 +168,11 @@ class Station:
     @functools.cached_property
     def _keys(self) -> KeyCache:
         return KeyCache(self._ledger.ap_remote_keys, self._remote, self._clock, self.keyring.signer())
+
+    def _is_known(self, actor: str) -> bool:
+        """Whether there is an actor, as far as we know, with whom we have had to do."""
+        known = self._ledger.ap_actors.get(actor)
+        return known is not None and known.gone is None
 
     def _returned(self, host: str) -> None:
         """A host answers again: what it missed, and what we missed of it, is asked for."""

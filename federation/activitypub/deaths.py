@@ -1,7 +1,7 @@
 """What is known of processes that died at work on the inbox: an activity that kills is found, no other pays for it.
 
-What a dead process held is taken up again at once and in its order. Must never tell a kill from a fault of ours by one
-death: only an activity that was in hand at many deaths in a row, alone at most of them, is put aside.
+What a dead process held is taken up again at once and in its order. Must never blame an activity for one death: only
+one that was in hand at several in a row, alone at most of them, is put off, and put aside if it was put off some times.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from federation.ledger import Ledger
 
 TOGETHER = 3
 """Deaths over one oldest activity after which activities are worked on one by one."""
-ALONE = 8
-"""Deaths over one activity that was worked on alone after which it is put aside."""
+ALONE = 4
+"""Deaths over one activity that was worked on alone after which it is put off."""
 _FACT = "intake-deaths"
 """The fact of the ledger: number of the oldest activity that the last dead process held, and how many died so."""
 
@@ -30,7 +30,7 @@ class Deaths:
         Raises EngineUnavailable.
         """
         with self._ledger.write() as tx:
-            left = self._ledger.ap_inbox.release(tx)
+            left = self._ledger.ap_inbox.let_go(tx)
             noted = (self._ledger.cursors.fact(_FACT) or "0 0").split()
             self._oldest, self._times = int(noted[0]), int(noted[1])
             if left:
@@ -45,6 +45,10 @@ class Deaths:
         return self._careful > 0
 
     def may_try(self, id_: int) -> bool:
-        """Whether an activity may be worked on, or has killed too often."""
+        """Whether an activity may be worked on; if not, it is to be put off, and its deaths are forgotten."""
         self._careful = max(0, self._careful - 1)
-        return id_ != self._oldest or self._times < TOGETHER + ALONE
+        if id_ != self._oldest or self._times < TOGETHER + ALONE:
+            return True
+        self._oldest, self._times = 0, 0
+        self._ledger.cursors.set_fact(_FACT, "0 0")
+        return False

@@ -68,10 +68,10 @@ class Writing(Protocol):
 
 
 class Relaying(Protocol):
-    """What announces to the followers of the commons (outbound)."""
+    """What announces to the followers of the commons (relay.py)."""
 
-    def announce_received(self, inner: bytes, about: str, tx: Connection) -> None:
-        """Queue an Announce, by the commons, of the bytes of an activity as they were received."""
+    def pass_on(self, kind: str, activity: str, object_: str, raw: bytes, tx: Connection | None = None) -> None:
+        """Announce what a bound partner has sent us, by the bytes that were received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ class Graphs:
             self._tell_sender(one, report, tx)
             return Outcome(one.row.id, InboxState.QUARANTINED, "record-refused")
         if one.binding is not None and one.row.raw is not None and may_announce(one.said, self._names):
-            self._relay.announce_received(one.row.raw, one.said.name, tx)
+            self._relay.pass_on(one.said.kind, one.row.activity, one.said.name, one.row.raw, tx)
         return Outcome(one.row.id, InboxState.DONE, "taken")
 
     def _judged(self, report: RunReport, group: Sequence[Ready], records: Records) -> Mapping[str, str]:

@@ -104,7 +104,7 @@ class Intake:
     def close(self) -> None:
         """Let go of everything: what is in hand waits again. Raises EngineUnavailable."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._ledger.ap_inbox.release()
+        self._ledger.ap_inbox.let_go()
         self._hand.clear()
 
     def _resend(self) -> None:
@@ -124,9 +124,11 @@ class Intake:
             rows = self._ledger.ap_inbox.claim(self._holder, now, now + LEASE, at_once)
             ends = []
             for row in rows:
+                if not self._deaths.may_try(row.id):
+                    end = self._later(row, "intake:crash")
+                    ends.append(Outcome(row.id, end.state, end.rule, end.next_try))
+                    continue
                 try:
-                    if not self._deaths.may_try(row.id):
-                        raise Refused("intake:crash")
                     piece = piece_of(row)
                 except Refused as error:
                     ends.append(Outcome(row.id, InboxState.QUARANTINED, error.rule))

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Connection
-
 from federation.activitypub import activities
 from federation.activitypub.activities import Saying
 from federation.activitypub.actors import Document
 from federation.activitypub.memory import Keyring
 from federation.activitypub.names import Names
 from federation.activitypub.objects import PAGE, Prove
+from federation.activitypub.relay import Relay
 from federation.activitypub.sending import Audience, Letter, Sender, Sync
 from federation.activitypub.strictjson import parse_document
 from federation.ledger import Ledger
@@ -58,10 +57,11 @@ class Outbound:
         visible: Callable[[], int],
         keyring: Keyring,
         sender: Sender,
+        relay: Relay,
     ) -> None:
         """``visible``: the change that public readers see everything up to."""
         self._ledger, self._names, self._objects = ledger, names, objects
-        self._visible, self._keyring, self._sender = visible, keyring, sender
+        self._visible, self._keyring, self._sender, self._relay = visible, keyring, sender, relay
         self._firsts: dict[str, list[tuple[str, str | None]]] = {}
 
     def work(self) -> bool:
@@ -86,14 +86,6 @@ class Outbound:
             self._ledger.cursors.set(CONSUMER, changes[-1].seq, tx)
         return True
 
-    def pass_on(self, activity: str, kind: str, object_: str, raw: bytes, tx: Connection | None = None) -> None:
-        """Announce by the commons what a bound partner has sent us, by the very bytes that were received.
-
-        ``activity``, ``object_``: their ids; ``kind``: Create, Update or Delete. With ``tx`` in the transaction that
-        notes what became of it.
-        """
-        self._sender.keep(list(self._announced(kind, activity, object_, raw, None, first=False)), tx)
-
     # -- one change ---------------------------------------------------------------------------------------------
 
     def _of_change(self, change: Change, erased: list[str]) -> list[Letter]:
@@ -116,7 +108,7 @@ class Outbound:
         first = kind == "Create" and said is None and self._is_first(change, record)
         return [
             self._own(say, kind, object_id, change.seq, body, first=first),
-            *self._announced(kind, self._names.activity(say.ulid), object_id, body, change.seq, first=first),
+            *self._relay.letters(kind, self._names.activity(say.ulid), object_id, body, change.seq, first=first),
         ]
 
     def _record(self, change: Change) -> str:
@@ -162,21 +154,6 @@ class Outbound:
             audience = Audience(followed, Sync.NOT)
         made = NewActivity(say.ulid, say.actor, kind, object_id, seq, to_text(say.at), body)
         return Letter(made, audience, object_id, kind == "Update")
-
-    def _announced(
-        self, kind: str, activity: str, object_id: str, body: bytes, seq: int | None, *, first: bool
-    ) -> Iterable[Letter]:
-        """What the commons says of it: the activity as it is, and of a Create the object's id, for microblogs."""
-        commons = self._names.commons
-        say = self._sender.saying(commons)
-        whole = activities.announce_activity(self._names, say, body)
-        made = NewActivity(say.ulid, commons, "Announce", activity, seq, to_text(say.at), whole)
-        yield Letter(made, Audience((commons,), Sync.ONLY if first else Sync.ALSO), object_id, kind == "Update")
-        if kind == "Create" and not first:
-            say = self._sender.saying(commons)
-            bare = activities.serialise(activities.announce_object(self._names, say, object_id))
-            made = NewActivity(say.ulid, commons, "Announce", object_id, seq, to_text(say.at), bare)
-            yield Letter(made, Audience((commons,), Sync.NOT), object_id)
 
 
 def _said(rows: Iterable[ActivityRow]) -> _Said | None:

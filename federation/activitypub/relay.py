@@ -1,15 +1,18 @@
-"""Passes on, from the commons to its followers, what bound partners have said to it: the very bytes (FEP-1b12).
+"""What the commons says to its followers of what a partner has said: the activity, byte for byte (FEP-1b12).
 
-Must never pass on an Announce: whoever calls has asked :func:`federation.activitypub.graphs.may_announce`.
+Must never pass on an Announce: of what is not our own, whoever calls has asked
+:func:`federation.activitypub.graphs.may_announce`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import Connection
 
-from federation.activitypub.activities import announce_activity
+from federation.activitypub import activities
 from federation.activitypub.names import Names
-from federation.activitypub.sending import Audience, Letter, Sender
+from federation.activitypub.sending import Audience, Letter, Sender, Sync
 from federation.ledger.ap_activities import NewActivity
 from federation.ledger.times import to_text
 
@@ -20,9 +23,28 @@ class Relay:
     def __init__(self, names: Names, sender: Sender) -> None:
         self._names, self._sender = names, sender
 
-    def announce_received(self, inner: bytes, about: str, tx: Connection) -> None:
-        """Queue an Announce, by the commons, of the bytes of an activity as they were received."""
-        say = self._sender.saying(self._names.commons)
-        document = announce_activity(self._names, say, inner)
-        made = NewActivity(say.ulid, say.actor, "Announce", about, None, to_text(say.at), document)
-        self._sender.keep([Letter(made, Audience(followers=(self._names.commons,)), about)], tx)
+    def pass_on(self, kind: str, activity: str, object_: str, raw: bytes, tx: Connection | None = None) -> None:
+        """Announce what a bound partner has sent us, by the bytes that were received.
+
+        ``kind``: Create, Update or Delete; ``activity``, ``object_``: their ids. With ``tx`` in the transaction that
+        notes what became of it.
+        """
+        self._sender.keep(list(self.letters(kind, activity, object_, raw)), tx)
+
+    def letters(
+        self, kind: str, activity: str, object_: str, body: bytes, seq: int | None = None, *, first: bool = False
+    ) -> Iterator[Letter]:
+        """Announce the activity as it is and, of a Create, the id of its object, for microblogs.
+
+        ``seq``: the change that it is about; ``first``: of a first harvest, which only those hear who are in step.
+        """
+        commons = self._names.commons
+        say = self._sender.saying(commons)
+        whole = activities.announce_activity(self._names, say, body)
+        made = NewActivity(say.ulid, commons, "Announce", activity, seq, to_text(say.at), whole)
+        yield Letter(made, Audience((commons,), Sync.ONLY if first else Sync.ALSO), object_, kind == "Update")
+        if kind == "Create" and not first:
+            say = self._sender.saying(commons)
+            bare = activities.serialise(activities.announce_object(self._names, say, object_))
+            made = NewActivity(say.ulid, commons, "Announce", object_, seq, to_text(say.at), bare)
+            yield Letter(made, Audience((commons,), Sync.NOT), object_)

@@ -57,15 +57,17 @@ def test_deaths_at_different_activities_are_nobodys_fault(ledger: Ledger) -> Non
         ledger.ap_inbox.settle([Outcome(id_, InboxState.DONE)])
 
 
-def test_one_that_kills_again_and_again_is_put_aside_and_no_other(ledger: Ledger) -> None:
-    """After some deaths it is worked on alone; after as many as there may be it is not worked on any more."""
+def test_one_that_kills_again_and_again_is_put_off_and_no_other(ledger: Ledger) -> None:
+    """After some deaths it is worked on alone; after some more it has to wait; then its deaths are counted anew."""
     for death in range(TOGETHER + ALONE):
         ledger.ap_inbox.claim("dead", LATER, LATER + timedelta(hours=1), 1 if death >= TOGETHER else 5)
         deaths = begun(ledger)
         assert deaths.careful == (death + 1 >= TOGETHER)
 
-    assert not deaths.may_try(1)
     assert all(deaths.may_try(number) for number in range(2, 6))
+    assert not deaths.may_try(1)
+    assert deaths.may_try(1)
+    assert not begun(ledger).careful
 
 
 def test_care_ends_after_a_while(ledger: Ledger) -> None:
@@ -81,5 +83,5 @@ def test_a_stop_in_good_order_is_no_death(ledger: Ledger) -> None:
     """What was let go of is counted to nobody."""
     for _ in range(2 * (TOGETHER + ALONE)):
         ledger.ap_inbox.claim("stopped", LATER, LATER + timedelta(hours=1))
-        ledger.ap_inbox.release()
+        ledger.ap_inbox.let_go()
         assert begun(ledger).may_try(1)

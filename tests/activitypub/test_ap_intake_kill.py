@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ap_intake_desk import ACTOR, BASE, COMMONS, IntakeDesk
 
+from federation.ledger.ap_inbox import InboxState
 from federation.vocabulary import load
 
 SCRIPT = Path(__file__).with_name("ap_intake_to_kill.py")
@@ -37,7 +38,7 @@ def test_intake_survives_kill_at_any_instant(tmp_path: Path) -> None:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0.0, 0.5))  # the instant is what is tested
+        time.sleep(chance.uniform(0.0, 0.3 + day / 30))  # the instant is what is tested; a slow machine gets on too
         if process.poll() is not None:
             break
         process.send_signal(signal.SIGKILL)
@@ -49,9 +50,10 @@ def test_intake_survives_kill_at_any_instant(tmp_path: Path) -> None:
     desk = IntakeDesk(folder, load(), day + 1)
     desk.actor(ACTOR)
     desk.work()
+    assert [row.outcome for row in desk.ledger.ap_inbox.listed(InboxState.QUARANTINED)] == []
     assert set(desk.ledger.ap_inbox.counts()) == {"done"}
     assert len(desk.online()) == RECORDS
-    announced = Counter(said["object"]["id"] for said in desk.sent())
+    announced = Counter(said["object"]["id"] for said in desk.sent() if isinstance(said["object"], dict))
     assert len(announced) == RECORDS
     assert set(announced.values()) == {1}
     told = Counter(change.record for change in desk.ledger.changes.since(0))

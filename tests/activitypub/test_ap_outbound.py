@@ -25,6 +25,7 @@ from federation.activitypub.names import Names
 from federation.activitypub.objects import record_digest
 from federation.activitypub.outbound import CONSUMER, Outbound
 from federation.activitypub.profiles import Profiles
+from federation.activitypub.relay import Relay
 from federation.activitypub.sending import Sender, Ulids
 from federation.activitypub.signatures import Dialect, Message
 from federation.ledger import Ledger, open_ledger
@@ -84,7 +85,8 @@ class World:
             os.urandom,
         )
         self.sender = Sender(ledger, NAMES, self.clock, os.urandom)
-        self.outbound = Outbound(ledger, NAMES, self.objects, self._visible, self.keyring, self.sender)
+        self.relay = Relay(NAMES, self.sender)
+        self.outbound = Outbound(ledger, NAMES, self.objects, self._visible, self.keyring, self.sender, self.relay)
 
     def _visible(self) -> int:
         return self.ledger.changes.last_seq() if self.seen is None else self.seen
@@ -266,7 +268,7 @@ def test_an_erasure_leaves_nothing_of_what_was_said_but_its_delete(world: World)
 def test_what_a_bound_partner_pushed_is_announced_by_its_own_bytes(world: World) -> None:
     """As received, whatever their order; a Create by its id, too."""
     raw = b'{ "type":"Create" , "id":"https://autre.example/1"}'
-    world.outbound.pass_on("https://autre.example/1", "Create", "https://autre.example/o", raw)
+    world.relay.pass_on("Create", "https://autre.example/1", "https://autre.example/o", raw)
     whole, bare = world.rows()
 
     assert raw in whole.document
@@ -460,7 +462,11 @@ def followed_platform(platform: Platform) -> tuple[Outbound, Ledger, Names]:
     )
     desk = Desk(platform.settings, memory_of(ledger), lambda: platform.reader, platform.words, keyring)
     sender = Sender(ledger, names, lambda: datetime.now(UTC), os.urandom)
-    return Outbound(ledger, names, desk, lambda: platform.reader.seq, keyring, sender), ledger, names
+    return (
+        Outbound(ledger, names, desk, lambda: platform.reader.seq, keyring, sender, Relay(names, sender)),
+        ledger,
+        names,
+    )
 
 
 def test_a_source_is_told_from_its_first_harvest_to_its_end(platform: Platform) -> None:

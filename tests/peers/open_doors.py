@@ -20,6 +20,7 @@ from federation.activitypub.delivery import Deliverer
 from federation.activitypub.knock import Knock
 from federation.activitypub.origins import origin_of
 from federation.activitypub.outbound import Outbound
+from federation.activitypub.relay import Relay
 from federation.activitypub.remote import Remote
 from federation.activitypub.sending import Audience, Letter, Sender
 from federation.ledger import open_ledger
@@ -99,7 +100,8 @@ class Doors:
 
     def say_all(self) -> None:
         """Say what the change log asks for, and deliver it."""
-        out = Outbound(self.kept, self.names, self.desk, lambda: self.platform.reader.seq, self.keyring, self.sender)
+        relay, seen = Relay(self.names, self.sender), lambda: self.platform.reader.seq
+        out = Outbound(self.kept, self.names, self.desk, seen, self.keyring, self.sender, relay)
         while out.work():
             self.deliverer.work_off()
 
