@@ -60,6 +60,17 @@ def is_actor(thing: object) -> bool:
     )
 
 
+UNPROVED = "unproved"
+"""Method in the verdict on a kept activity that :func:`ends_itself`: no key can prove it any more."""
+
+
+def ends_itself(activity: Document) -> bool:
+    """Say whether an actor says by an activity that it is no more: the Delete of its own id."""
+    actor, thing = activity.get("actor"), activity.get("object")
+    named = thing.get("id") if isinstance(thing, Mapping) else thing
+    return activity.get("type") == "Delete" and isinstance(actor, str) and named == actor
+
+
 # ---- Keys
 
 
@@ -341,6 +352,7 @@ _RULES = {
 
 __all__ = [
     "ACTOR_TYPES",
+    "UNPROVED",
     "Actor",
     "Document",
     "Known",
@@ -353,6 +365,7 @@ __all__ = [
     "changed_members",
     "check_actor",
     "check_sender",
+    "ends_itself",
     "id_of",
     "is_actor",
     "key_of_own_document",

@@ -18,7 +18,17 @@ from sqlalchemy import Connection
 from federation.activitypub import proofs
 from federation.activitypub.activities import FollowRef
 from federation.activitypub.audience import is_public
-from federation.activitypub.authority import Document, Known, actor_of, id_of, is_actor, may_state, same_origin
+from federation.activitypub.authority import (
+    UNPROVED,
+    Document,
+    Known,
+    actor_of,
+    ends_itself,
+    id_of,
+    is_actor,
+    may_state,
+    same_origin,
+)
 from federation.activitypub.directory import Directory
 from federation.activitypub.follows import Mode, Relations, follow_mode, record_mode
 from federation.activitypub.graphs import Ready
@@ -119,10 +129,17 @@ class Decider:
     """Safe for threads."""
 
     def __init__(
-        self, ledger: Ledger, names: Names, relations: Relations, directory: Directory, resolver: Resolver
+        self,
+        ledger: Ledger,
+        names: Names,
+        relations: Relations,
+        directory: Directory,
+        resolver: Resolver,
+        spoke: Callable[[str, str], None] = lambda _host, _dialect: None,
     ) -> None:
+        """``spoke`` is told of hosts that have signed what they sent us, and in which dialect."""
         self._ledger, self._names, self._relations = ledger, names, relations
-        self._directory, self._resolver = directory, resolver
+        self._directory, self._resolver, self._spoke = directory, resolver, spoke
         self._ways: Mapping[str, Callable[[Piece, Snapshot], End | Act | Ready]] = {
             "Follow": self._follow,
             "Undo": self._undo,
@@ -140,6 +157,10 @@ class Decider:
         """Decide on one piece. Raises Refused, RemoteFault, Busy, EngineUnavailable."""
         if snapshot.blocks(actor_of(piece.document)):
             return _drop("blocked")
+        if piece.received.method == UNPROVED and not ends_itself(piece.document):
+            return _drop("unproved")
+        if piece.received.method == _METHODS["http"]:
+            self._spoke(piece.row.host, str(piece.row.verdict.get("dialect")))
         way = self._ways.get(str(piece.document["type"]))
         return _drop("unsupported") if way is None else way(piece, snapshot)
 

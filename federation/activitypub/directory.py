@@ -13,8 +13,10 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from federation.activitypub.actors import RFC_9421
 from federation.activitypub.authority import Actor, Document, changed_members, check_actor, origin_of
 from federation.activitypub.exchange import FetchBudget, RemoteBody, RemoteFault, Sign
+from federation.activitypub.hearing import implements
 from federation.activitypub.refusal import Refused
 from federation.activitypub.remote import RemoteDocument, is_as2
 from federation.activitypub.strictjson import MAX_JSONLD_BYTES, parse
@@ -66,7 +68,7 @@ class Fetcher(Protocol):
 class Directory:
     """Safe for threads. ``sign``: as the instance. ``private``: names may also be asked for by http (tests, intranets).
 
-    ``forget_keys`` is told of every actor whose keys have changed.
+    ``forget_keys`` is told of every actor whose keys have changed, ``declares`` of hosts that declare RFC 9421.
     """
 
     def __init__(
@@ -77,10 +79,11 @@ class Directory:
         sign: Sign | None = None,
         private: bool = False,
         forget_keys: Callable[[str], None] = lambda _actor: None,
+        declares: Callable[[str], None] = lambda _host: None,
     ) -> None:
         self._ledger, self._remote, self._clock, self._sign = ledger, remote, clock, sign
         self._schemes = ("https", "http") if private else ("https",)
-        self._forget_keys = forget_keys
+        self._forget_keys, self._declares = forget_keys, declares
 
     def now(self) -> datetime:
         """The clock of this instance."""
@@ -112,6 +115,8 @@ class Directory:
             if not {"key_ids", "keys"}.isdisjoint(moved):
                 self._forget_keys(id_)
         self._ledger.ap_actors.put(row)
+        if implements(got.document, RFC_9421):
+            self._declares(row.host)
         return row
 
     def is_gone(self, id_: str) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from federation.activitypub import activities
 from federation.activitypub.activities import FollowRef, Saying
 from federation.activitypub.actors import SYNC_PROFILE, Document
+from federation.activitypub.hearing import implements
 from federation.activitypub.names import COMMONS, INSTANCE, Names
 from federation.activitypub.origins import origin_of
 from federation.ledger import Ledger
@@ -223,10 +224,7 @@ class Relations:
 
 def declares_sync(document: Mapping[str, Any]) -> bool:
     """Whether an actor's document says that its server keeps in step as ours does (FEP-844e)."""
-    generator = document.get("generator")
-    named = generator.get("implements") if isinstance(generator, Mapping) else None
-    listed = named if isinstance(named, list) else [named]
-    return any((one.get("href", one.get("id")) if isinstance(one, Mapping) else one) == SYNC_PROFILE for one in listed)
+    return implements(document, SYNC_PROFILE)
 
 
 def _ref(row: FollowRow) -> FollowRef:

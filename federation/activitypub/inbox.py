@@ -12,17 +12,17 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeGuard
 
 from federation.activitypub import proofs, signatures
 from federation.activitypub.audience import is_public
-from federation.activitypub.authority import Purpose, check_sender, may_state
+from federation.activitypub.authority import UNPROVED, Purpose, check_sender, ends_itself, may_state
 from federation.activitypub.buckets import Buckets, Rate, client_name
 from federation.activitypub.commits import GroupCommit
-from federation.activitypub.keycache import KeyCache
+from federation.activitypub.keycache import GONE, KeyCache
 from federation.activitypub.keys import PublicKey
 from federation.activitypub.origins import origin_of, same_origin
 from federation.activitypub.refusal import Forbidden, Refused, Unauthorised
@@ -112,7 +112,8 @@ class _Claim:
 class Inbox:
     """One per process, safe for threads. ``origin``: the configured base address; ``clock``: seconds, monotonic.
 
-    ``blocks`` lists all blocks (:class:`~federation.ledger.ap_peers.Blocks`).
+    ``blocks`` lists all blocks (:class:`~federation.ledger.ap_peers.Blocks`); ``known`` says whether we have to do with
+    an actor: of strangers that are gone nothing is kept.
     """
 
     def __init__(
@@ -124,9 +125,10 @@ class Inbox:
         now: Callable[[], datetime],
         clock: Callable[[], float],
         limits: Limits = USUAL,
+        known: Callable[[str], bool] = lambda _actor: False,
     ) -> None:
         self._origin = str(origin_of(origin))
-        self._keys, self._queue, self._now = keys, queue, now
+        self._keys, self._queue, self._now, self._known = keys, queue, now, known
         self._blocks = _BlockList(blocks, clock)
         self._clients = Buckets(limits.client, clock)
         self._hosts = Buckets(limits.host, clock)
@@ -174,11 +176,28 @@ class Inbox:
             raise Forbidden("block")
         if self._is_repeat(seen, claim.created):
             return
-        self._keys.check(claim.key_id, claim.actor, claim.purpose, claim.verify)
+        if (proved := self._proved(claim)) is None:
+            return
         may_state(claim.activity)
-        self._check_rate(self._hosts, host, message, "rate:host")
-        self._commits.put(_row(message, claim, host, seen))
+        if proved is claim:  # what nobody proved is at nobody's expense but its client's
+            self._check_rate(self._hosts, host, message, "rate:host")
+        self._commits.put(_row(message, proved, host, seen))
         self._seen.add(seen, self._now())
+
+    def _proved(self, claim: _Claim) -> _Claim | None:
+        """A claim that its key proves. Raises Unauthorised, Busy.
+
+        An actor that says its own end, whose server says that its key is gone, can prove nothing any more: the claim is
+        given as unproved, for whoever works on it asks the server for the actor; None if nobody here knows the actor.
+        """
+        try:
+            self._keys.check(claim.key_id, claim.actor, claim.purpose, claim.verify)
+        except Unauthorised as refused:
+            if not _is_farewell(refused, claim.activity):
+                raise
+            known = self._known(claim.actor)
+            return replace(claim, verdict={**claim.verdict, "method": UNPROVED}) if known else None
+        return claim
 
     def _check_rate(self, buckets: Buckets, name: str, message: Message, rule: str) -> None:
         """Take what a request costs: one token, and one for each so many bytes, as reading them is not free."""
@@ -230,7 +249,12 @@ class Inbox:
             actor = check_sender(activity, method)
             if self._blocks.holds(origin_of(actor).authority, actor):
                 raise Forbidden("block")
-            self._keys.key(method, actor, Purpose.PROOF)
+            try:
+                self._keys.key(method, actor, Purpose.PROOF)
+            except Unauthorised as refused:
+                if _is_farewell(refused, activity):
+                    return False
+                raise
         return "proof" in activity
 
     def _is_repeat(self, seen: str, created: datetime | None) -> bool:
@@ -272,6 +296,11 @@ def fingerprint(message: Message) -> str:
 
 def _values(message: Message, name: str) -> list[str]:
     return [value.strip(" \t") for key, value in message.headers if key.lower() == name]
+
+
+def _is_farewell(refused: Unauthorised, activity: Mapping[str, Any]) -> bool:
+    """Whether an activity cannot be proved because its actor is gone, which is what it says."""
+    return refused.rule == GONE and ends_itself(activity)
 
 
 def _claim_of_proof(proof: proofs.Proof, target: str) -> _Claim:

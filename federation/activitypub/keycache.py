@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol
 
 from federation.activitypub.authority import (
@@ -42,6 +43,8 @@ MAX_REQUESTS: Final = 10
 """Requests for one key, redirects among them."""
 IN_MEMORY: Final = 4096
 
+GONE: Final = "key:gone"
+"""Rule: the owner's server says that the key is gone for good (410). It is as little proof as any other failure."""
 _BUSY: Final = "key:passing"
 
 
@@ -216,7 +219,8 @@ class KeyCache:
             if before is not None:
                 return before
             passing = isinstance(fault, RemoteFault) and fault.passing
-            reason = _BUSY if passing else fault.rule
+            gone = isinstance(fault, RemoteFault) and fault.remote_status == HTTPStatus.GONE
+            reason = _BUSY if passing else GONE if gone else fault.rule
             until = now + (PASSING if passing else REFUSED)
             self._shelf.refuse(name.key_id, name.owner, name.use, reason, now, until)
             return self._remember(name, _Known(until, None, reason=reason))

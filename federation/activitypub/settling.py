@@ -69,11 +69,15 @@ class Settling:
         failed = [one.lane.host for one in attempts if _verdict(one) is Verdict.FAILED]
         answered = {one.lane.host for one in attempts if one.outcome is not None and _is_alive(one.outcome)}
         gone = {one.delivery.inbox for one in attempts if _verdict(one) is Verdict.GONE}
+        again = {one.lane.host for one in attempts if one.waits}
+        blocked = {block.subject for block in self._ledger.ap_blocks.all()} & again if again else set()
         with self._ledger.write() as tx:
             woken = self._ledger.ap_hosts.succeeded(answered, tx)
             breakers = self._ledger.ap_hosts.failed(failed, now, tx) if failed else {}
             settled = [self._settled(one, breakers.get(one.lane.host), now) for one in attempts]
             self._ledger.ap_deliveries.settle(self._holder, settled, now, tx)
+            for host in blocked:  # what it still gets it gets once
+                self._ledger.ap_deliveries.drop_host(host, "blocked", now, tx)
             for inbox in gone:
                 self._ledger.ap_follows.remove_inbox(inbox, now, tx)
                 self._ledger.ap_deliveries.drop_inbox(inbox, "gone", now, tx)

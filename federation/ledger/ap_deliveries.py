@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from federation.ledger.ap_lanes import IS_WAITING, Delivery, DeliveryState, choose, collapse, heads, shut
-from federation.ledger.ap_schema import ap_delivery, ap_job, ap_lane
+from federation.ledger.ap_schema import ap_activity, ap_delivery, ap_job, ap_lane
 from federation.ledger.database import Database
 from federation.ledger.records import in_parts
 from federation.ledger.times import to_text
@@ -101,7 +101,7 @@ class Deliveries:
 
         At most 10,000 targets; may be called in parts, and again: an inbox that has its delivery gets no second one.
         To hosts that are blocked, dormant or silent with a full queue the delivery is dropped at once, so that it is
-        accounted for.
+        accounted for; a blocked one still gets farewells (ap_lanes.FAREWELLS).
         Raises LookupError: no such job.
         """
         at = to_text(now)
@@ -110,7 +110,8 @@ class Deliveries:
             if job is None:
                 raise LookupError(activity)
             lanes = self._lanes(job.actor, {target.host for target in targets}, tx)
-            closed = shut(lanes, tx)
+            kind = tx.scalar(select(ap_activity.c.kind).where(ap_activity.c.id == activity)) or ""
+            closed = shut(lanes, kind, tx)
             rows = [
                 {
                     "activity": activity,

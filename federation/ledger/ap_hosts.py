@@ -138,7 +138,7 @@ class Hosts:
     def succeeded(self, hosts: Iterable[str], tx: Connection | None = None) -> list[str]:
         """Forget the failures of hosts that answer; return those whose breaker was open, or that were dormant.
 
-        Also for a host that was heard of otherwise (a signed request of its own). Writes only where there is need.
+        Writes only where there is need.
         """
         woken: list[str] = []
         with self._database.write(tx) as tx:
@@ -151,6 +151,18 @@ class Hosts:
                     tx.execute(changed.values(Breaker()._asdict()))
                 woken += [name for name, was_shut in names if was_shut]
         return sorted(woken)
+
+    def wake(self, host: str, now: datetime) -> bool:
+        """Let a dormant host that speaks to us be tried once more; False if it is not dormant.
+
+        It has not taken anything yet: if the next delivery fails, too, it sleeps on, and its failures are as old as
+        they were, so that speaking alone keeps no dead inbox for ever (abuse 44).
+        """
+        asleep = (ap_host.c.host == host, ap_host.c.dormant_since.is_not(None))
+        at = to_text(now)
+        values = {"dormant_since": None, "open_until": at, "last_failure": at}
+        with self._database.write() as tx:
+            return tx.execute(update(ap_host).where(*asleep).values(values)).rowcount == 1
 
     def failing_since(self, before: datetime) -> list[str]:
         """The hosts that have only failed since before then: after 30 days their followers are removed."""

@@ -10,13 +10,28 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    update,
+)
 
-from federation.ledger.ap_schema import ap_block, ap_delivery, ap_host, ap_lane
+from federation.ledger.ap_schema import ap_activity, ap_block, ap_delivery, ap_host, ap_lane
 from federation.ledger.records import in_parts
 
 PER_HOST = 4  # lanes of one host in flight
 WAITING_PER_HOST = 1_000  # deliveries, for a host that does not answer: it is not to fill the store
+FAREWELLS = ("Reject", "Undo")
+"""Kinds of activities that still go to a blocked host, once: its followers are removed, and it is followed no more."""
 
 
 class DeliveryState(StrEnum):
@@ -45,14 +60,15 @@ _DROPPED = DeliveryState.DROPPED.value
 _CLAIMED = [ap_delivery.c[name] for name in Delivery._fields]
 
 
-def shut(hosts: Iterable[str], tx: Connection) -> dict[str, str]:
-    """Of some hosts those that get nothing, and why."""
+def shut(hosts: Iterable[str], kind: str, tx: Connection) -> dict[str, str]:
+    """Of some hosts those that do not get an activity of a kind, and why."""
     closed: dict[str, str] = {}
     for part in in_parts(hosts):
         dormant = select(ap_host.c.host).where(ap_host.c.host.in_(part), ap_host.c.dormant_since.is_not(None))
         closed.update((host, "dormant") for host in tx.scalars(dormant))
         blocked = select(ap_block.c.subject).where(ap_block.c.subject.in_(part))
-        closed.update((host, "blocked") for host in tx.scalars(blocked))
+        if kind not in FAREWELLS:
+            closed.update((host, "blocked") for host in tx.scalars(blocked))
         silent = select(ap_host.c.host).where(ap_host.c.host.in_(part), ap_host.c.open_until.is_not(None))
         full = (
             select(ap_lane.c.host)
@@ -108,7 +124,7 @@ def choose(at: str, most: int, tx: Connection) -> dict[int, tuple[str, str]]:
             or_(ap_lane.c.lease_until.is_(None), ap_lane.c.lease_until <= at),
             or_(ap_host.c.open_until.is_(None), ap_host.c.open_until <= at),
             ap_host.c.dormant_since.is_(None),
-            ap_lane.c.host.not_in(select(ap_block.c.subject).where(ap_block.c.kind == "host")),
+            or_(~_is_blocked(), _has_farewell()),
             ap_lane.c.host.not_in(full),
         )
         .subquery()
@@ -127,7 +143,7 @@ def heads(lanes: list[int], per_lane: int, tx: Connection) -> dict[int, list[Del
     other = ap_delivery.alias("other")
     first = (
         select(other.c.id)
-        .where(other.c.lane == ap_lane.c.id, other.c.state == IS_WAITING)
+        .where(other.c.lane == ap_lane.c.id, other.c.state == IS_WAITING, or_(~_is_blocked(), _is_farewell(other)))
         .order_by(other.c.id)
         .limit(per_lane)
         .correlate(ap_lane)
@@ -143,3 +159,19 @@ def heads(lanes: list[int], per_lane: int, tx: Connection) -> dict[int, list[Del
     for row in tx.execute(query):
         heads.setdefault(row[0], []).append(Delivery._make(row[1:]))
     return heads
+
+
+def _is_blocked() -> ColumnElement[bool]:
+    """Whether the host of a lane is blocked."""
+    return ap_lane.c.host.in_(select(ap_block.c.subject).where(ap_block.c.kind == "host"))
+
+
+def _is_farewell(delivery: FromClause) -> ColumnElement[bool]:
+    """Whether a delivery is of what a blocked host still gets."""
+    return exists().where(ap_activity.c.id == delivery.c.activity, ap_activity.c.kind.in_(FAREWELLS))
+
+
+def _has_farewell() -> ColumnElement[bool]:
+    """Whether such a delivery waits in a lane."""
+    waits = (ap_delivery.c.lane == ap_lane.c.id, ap_delivery.c.state == IS_WAITING)
+    return exists().where(*waits, ap_activity.c.id == ap_delivery.c.activity, ap_activity.c.kind.in_(FAREWELLS))

@@ -140,13 +140,13 @@ class IntakeDesk:
             "to": [PUBLIC], **more,
         }  # fmt: skip
 
-    def keep(self, document: Mapping[str, Any]) -> str:
-        """Keep an activity, as the inbox does after it has been proved."""
+    def keep(self, document: Mapping[str, Any], method: str = "http") -> str:
+        """Keep an activity, as the inbox does after it has been proved (or not: ``unproved``)."""
         raw = orjson.dumps(document)
         thing = document.get("object")
         named = thing.get("id") if isinstance(thing, Mapping) else thing
         host = str(document["actor"]).split("/")[2]
-        verdict = {"method": "http", "key": f"{document['actor']}#main-key"}
+        verdict = {"method": method, "key": f"{document['actor']}#main-key"}
         sha256 = hashlib.sha256(raw).hexdigest()
         row = Received(
             str(document["id"]), str(document["actor"]), host, str(document["type"]), named, raw, (), verdict,

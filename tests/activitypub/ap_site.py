@@ -108,6 +108,7 @@ class Site:
             self.clock.now,
             self.clock.seconds,
             self.limits,
+            lambda actor: ledger.ap_actors.get(actor) is not None,
         )
         self.platform.inbox = self.inbox
 

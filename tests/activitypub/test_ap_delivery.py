@@ -32,6 +32,7 @@ from federation.ledger.ap_activities import NewActivity
 from federation.ledger.ap_deliveries import DeliveryState, Target
 from federation.ledger.ap_follows import Direction, FollowState
 from federation.ledger.ap_lanes import WAITING_PER_HOST
+from federation.ledger.ap_peers import BlockRow
 from federation.ledger.times import from_text, to_text
 from tests.activitypub.ap_peer_server import PeerServer
 from tests.activitypub.ap_peer_server import answer as http_answer
@@ -416,6 +417,23 @@ def test_an_inbox_that_is_gone_loses_its_followers_and_its_queue(world: World) -
     assert "3" not in world.hosts.bodies("a.example")
     assert world.ledger.ap_follows.followers(NAMES.commons) == 1
     assert world.ledger.ap_deliveries.waiting_by_host() == {}
+
+
+def test_a_blocked_host_is_told_once_and_never_again(world: World) -> None:
+    """Its Reject goes out; where it is not taken at once it is dropped. Nothing else is sent."""
+    world.hosts.scripts["b.example"] = silent
+    for host in ("a.example", "b.example"):
+        world.follow(host)
+        world.ledger.ap_blocks.add(BlockRow(host, "host", "ana", to_text(world.clock())))
+        audience = Audience(inboxes=(Target(f"https://{host}/inbox", host),))
+        world.say("farewell", f"https://{host}/f", "Reject", audience=audience)
+    world.say("news")
+    world.deliverer.work_off()
+    world.pass_time(timedelta(days=1))
+
+    assert world.hosts.bodies("a.example") == ["farewell"]
+    assert world.hosts.bodies("b.example") == ["farewell"]
+    assert world.counts() == {"sent": 1, "dropped": 3}
 
 
 @pytest.mark.parametrize("status", [301, 302, 404, 405, 413, 422])

@@ -179,6 +179,24 @@ def test_an_actor_that_is_gone_follows_no_more(desk: IntakeDesk) -> None:
     assert follow_of(desk) == "removed"
 
 
+@pytest.mark.abuse(7)
+def test_what_nobody_proved_counts_only_for_an_actors_end_that_its_origin_confirms(desk: IntakeDesk) -> None:
+    """Whatever the border may have kept: no Undo, no Delete of another's; and the end only by 410."""
+    follow = desk.activity("Follow", COMMONS, FAN)
+    desk.give(follow)
+    for kind, thing in (("Undo", follow), ("Delete", "https://f.example/notes/1"), ("Update", FAN)):
+        id_ = desk.keep(desk.activity(kind, thing, FAN), "unproved")
+        desk.work()
+        assert desk.row(id_).outcome == "unproved"
+    ends = []
+    for answered in (desk.world.documents[FAN], desk.fault(404), desk.fault(410)):
+        desk.world.documents[FAN] = answered
+        ends.append(desk.keep(desk.activity("Delete", FAN, FAN), "unproved"))
+        desk.work()
+    assert [desk.row(id_).outcome for id_ in ends] == ["actor-not-gone", "actor-not-gone", "actor-gone"]
+    assert follow_of(desk) == "removed"
+
+
 @pytest.mark.abuse(18, 23)
 def test_an_update_of_an_actor_counts_as_fetched(desk: IntakeDesk) -> None:
     """An inbox or a key in the activity is not read; one elsewhere is refused; the follower gets its post anew."""

@@ -29,7 +29,7 @@ from federation.activitypub.keys import public_pem
 from federation.activitypub.signatures import Dialect, Message
 from federation.errors import EngineUnavailable
 from federation.ledger import open_ledger
-from federation.ledger.ap_peers import BlockRow
+from federation.ledger.ap_peers import ActorRow, BlockRow
 
 LD = 'application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
 DIALECTS = pytest.mark.parametrize("dialect", list(Dialect))
@@ -427,6 +427,50 @@ def test_a_failure_of_one_use_or_owner_tells_nothing_of_another(site: Site, ada:
     proof = {"type": "DataIntegrityProof", "cryptosuite": "eddsa-jcs-2022", "verificationMethod": ada.key_id}
     assert site.post(unsigned(site, ada.activity(proof=proof))).status == 401
     assert site.post(ada.message(site)).status == 202
+
+
+@DIALECTS
+def test_the_delete_of_an_actor_is_kept_though_its_key_is_gone_with_it(
+    site: Site, ada: Sender, dialect: Dialect
+) -> None:
+    """Its server answers 410 for the key: kept as unproved, as whoever works on it asks for the actor. Not for 404."""
+    site.ledger.ap_actors.put(ActorRow(ada.id, "h", "Person", f"{ada.id}/inbox", None, {}, "2026"))
+    gone = {"type": "Delete", "object": ada.id}
+    ada.server.answers["/users/ada"] = answer(b"", status="404 Not Found")
+    refused(site, site.post(ada.message(site, ada.activity(**gone), dialect=dialect)))
+    site.clock.moved = timedelta(hours=2)
+    ada.server.answers["/users/ada"] = answer(b"", status="410 Gone")
+    proved = ada.proved(site, ada.activity(**gone))
+    for activity in (
+        ada.activity(**gone),
+        ada.activity(type="Delete", object={"id": ada.id, "type": "Tombstone"}),
+        proved,
+    ):
+        assert site.post(ada.message(site, activity, dialect=dialect)).status == 202
+        row = site.ledger.ap_inbox.by_activity(activity["id"])
+        assert row is not None
+        assert row.verdict["method"] == "unproved"
+
+
+@pytest.mark.abuse(7)
+def test_a_key_that_is_gone_proves_nothing_else(site: Site, ada: Sender, server: PeerServer) -> None:
+    """Only the actor's own end: neither another's, nor an object's. Of an actor that nobody knows nothing is kept."""
+    other = Sender(server, "other", rsa_key(1))
+    for each in (ada, other):
+        server.answers[f"/users/{each.name}"] = answer(b"", status="410 Gone")
+    site.ledger.ap_actors.put(ActorRow(ada.id, "h", "Person", f"{ada.id}/inbox", None, {}, "2026"))
+    for activity in (
+        ada.activity(),
+        ada.activity(type="Delete", object=other.id),
+        ada.activity(type="Delete", object=f"{server.origin}/notes/1"),
+        ada.activity(type="Update", object=ada.id),
+        ada.activity(type="Delete", object=[ada.id]),
+        ada.activity(type=["Delete"], object=ada.id),
+    ):
+        assert site.post(ada.message(site, activity)).status in (400, 401)
+    assert site.post(unsigned(site, ada.activity(type="Delete", object=ada.id))).status == 401
+    stranger = other.activity(type="Delete", object=other.id)
+    refused(site, site.post(other.message(site, stranger)), 202)
 
 
 def test_a_server_that_does_not_answer_now_means_try_later(site: Site, ada: Sender) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from federation.ledger import Ledger, open_ledger
+from federation.ledger.ap_activities import NewActivity
 from federation.ledger.ap_deliveries import DeliveryState, Lane, Settled, Target
 from federation.ledger.ap_hosts import OPENS_AFTER
 from federation.ledger.ap_jobs import NewJob
@@ -220,6 +221,26 @@ def test_nothing_goes_to_dormant_and_blocked_hosts_and_all_is_accounted_for(ledg
     assert sum(ledger.ap_deliveries.counts().values()) == 6
     reasons = [row.reason for row in ledger.ap_deliveries.listed(DeliveryState.DROPPED)]
     assert reasons == ["blocked", "dormant", "blocked", "dormant"]
+
+
+def test_a_blocked_host_still_gets_its_farewell_and_nothing_else(ledger: Ledger) -> None:
+    """The Reject of its follows and the Undo of ours, also past what slipped into its lane as it was blocked."""
+    slipped = send(ledger, 1, ["b"])
+    ledger.ap_blocks.add(BlockRow("b", "host", "ana", to_text(NOW)))
+    kinds = {2: "Create", 3: "Reject", 4: "Undo"}
+    for number, kind in kinds.items():
+        made = NewActivity(f"{number:026}", ACTOR, kind, "o", None, to_text(NOW), b"{}", listed=False)
+        with ledger.write() as tx:
+            ledger.ap_activities.append([made], tx)
+        send(ledger, number, ["b", "c"])
+
+    lanes = claim(ledger, per_lane=9)
+    settle(ledger, lanes)
+
+    assert [one for one in sent(lanes) if one[0] == "b"] == [("b", 3), ("b", 4)]
+    assert ledger.ap_deliveries.counts(f"{2:026}") == {"dropped": 1, "sent": 1}
+    assert ledger.ap_deliveries.counts(slipped) == {"waiting": 1}
+    assert claim(ledger) == []
 
 
 def test_a_gone_inbox_and_an_erased_object_are_dropped_from_the_queues(ledger: Ledger) -> None:
