@@ -22,6 +22,7 @@ from federation.activitypub.directory import Directory
 from federation.activitypub.expand import Expander
 from federation.activitypub.follows import Relations
 from federation.activitypub.graphs import Graphs
+from federation.activitypub.hearing import Hearing
 from federation.activitypub.hiding import Hiding
 from federation.activitypub.inbox import Inbox
 from federation.activitypub.intake import Intake
@@ -130,7 +131,8 @@ class Station:
 
     def _intake(self, expander: Expander) -> Intake:
         resolver = Resolver(self._remote, self._keys, expander, self._clock, self.keyring.signer())
-        decider = Decider(self._ledger, self.names, self._relations, self._directory, resolver)
+        spoke = self._hearing.spoke
+        decider = Decider(self._ledger, self.names, self._relations, self._directory, resolver, spoke)
         graphs = Graphs(self._ledger, self.names, self._sender, self._relay, self._clock)
         return Intake(self._ledger, decider, graphs, Hiding(self._ledger), self._clock, f"worker-{os.getpid()}")
 
@@ -163,7 +165,12 @@ class Station:
     @functools.cached_property
     def _directory(self) -> Directory:
         sign, private, forget = self.keyring.signer(), self._settings.fetch_private, self._keys.forget
-        return Directory(self._ledger, self._remote, self._clock, sign, private, forget)
+        declares = self._hearing.declares
+        return Directory(self._ledger, self._remote, self._clock, sign, private, forget, declares)
+
+    @functools.cached_property
+    def _hearing(self) -> Hearing:
+        return Hearing(self._ledger.ap_hosts, self._clock, self._returned)
 
     @functools.cached_property
     def _keys(self) -> KeyCache:
