@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from federation.activitypub.actors import RFC_9421
+from federation.activitypub.actors import RFC_9421, SYNC_PROFILE
 from federation.activitypub.authority import Actor, Document, changed_members, check_actor, origin_of
 from federation.activitypub.exchange import FetchBudget, RemoteBody, RemoteFault, Sign
 from federation.activitypub.hearing import implements
@@ -117,7 +117,14 @@ class Directory:
         self._ledger.ap_actors.put(row)
         if implements(got.document, RFC_9421):
             self._declares(row.host)
+        if row.type == "Application":  # it speaks for its host: no single user can keep others' post from them
+            self._note_sync(row.host, implements(got.document, SYNC_PROFILE))
         return row
+
+    def _note_sync(self, host: str, sync: bool) -> None:
+        """Note whether a host keeps in step with us: what is sent to it depends on that (design, section 4)."""
+        if self._ledger.ap_hosts.get(host).sync is not sync:
+            self._ledger.ap_hosts.declares_sync(host, sync)
 
     def is_gone(self, id_: str) -> bool:
         """Whether the origin of an actor says that it is gone (410; 404 says nothing). Raises a passing RemoteFault."""

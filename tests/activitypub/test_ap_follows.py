@@ -9,6 +9,7 @@ import pytest
 from ap_intake_desk import AS2, BASE, COMMONS, PEER, IntakeDesk
 
 from federation.activitypub.actors import SYNC_PROFILE
+from federation.activitypub.origins import origin_of
 from federation.ledger.ap_follows import Direction, FollowState
 from federation.vocabulary import Vocabulary, load
 
@@ -121,6 +122,20 @@ def test_a_commons_that_declares_our_profile_becomes_a_sync_peer(desk: IntakeDes
         assert desk.relations.take_back(row, tx)
     assert desk.ledger.ap_syncs.get(group) is None
     assert [said["type"] for said in desk.sent()] == ["Follow", "Undo"]
+
+
+def test_a_host_keeps_in_step_if_its_application_says_so(desk: IntakeDesk) -> None:
+    """Known by the Follow of its instance, before anything is sent to it; no user declares it for all."""
+    declared = {"generator": {"type": "Application", "implements": [{"href": SYNC_PROFILE}]}}
+    instance, host = desk.actor(f"{PEER}/actor", "Application", **declared), origin_of(PEER).authority
+    user = desk.actor("https://f.example/bea", "Person", **declared)
+    for actor in (instance, user):
+        desk.give(desk.activity("Follow", COMMONS, actor))
+
+    assert desk.ledger.ap_hosts.syncing([host, "f.example"]) == {host}
+
+    desk.directory.fetch(desk.actor(instance, "Application"))
+    assert not desk.ledger.ap_hosts.syncing([host])
 
 
 def test_a_follow_that_nobody_answers_is_sent_once_more(desk: IntakeDesk) -> None:
