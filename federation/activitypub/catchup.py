@@ -19,7 +19,7 @@ from federation.ledger import Ledger
 from federation.ledger.ap_digests import Xor
 from federation.ledger.ap_peers import SyncRow
 from federation.ledger.records import PRESENT
-from federation.model import Hold
+from federation.model import Hold, Rule
 from federation.pipeline.guard import Figures, Thresholds, judge
 from federation.pipeline.peering import PeerPartner, partners_of
 from federation.pipeline.pushed import PushedRecord, Received
@@ -147,19 +147,26 @@ class CatchUp:
     # -- the change feed
 
     def _changes(self) -> Iterator[Haul]:
-        """What has changed since the last number that we know; up to the newest page."""
-        while True:
-            part = self._feed.changes(page_of(self._sync.seq + 1))
-            if part is None or part.seq <= self._sync.seq:
-                reset = part is not None and part.seq < self._sync.seq
-                if part is not None and reset:  # the log there is another one, or an older state of it
-                    self._sync = self._sync._replace(seq=part.seq)
-                return
-            latest = {one.record: one for one in part.told if one.seq > self._sync.seq}
-            yield from self._changed(latest.values())
-            last = min(part.seq, page_of(self._sync.seq + 1) * PAGE)
-            self._sync = self._sync._replace(seq=last)
-            yield Haul(self._sync)
+        """What has changed since the last number that we know, up to the newest page: read whole, then taken in.
+
+        A burst may be spread over pages: the guard must see all of a partner's. What is too much for one run is left to
+        the comparison that follows, which judges it whole.
+        """
+        latest: dict[str, Told] = {}
+        seq = self._sync.seq
+        while (part := self._feed.changes(page_of(seq + 1))) is not None and part.seq > seq:
+            latest |= {one.record: one for one in part.told if one.seq > seq}
+            seq = min(part.seq, page_of(seq + 1) * PAGE)
+            if len(latest) > _AT_ONCE:
+                latest, seq = {}, self._feed.state().seq
+                break
+        if part is not None and part.seq < self._sync.seq:
+            seq = part.seq  # the log there is another one, or an older state of it
+        if seq == self._sync.seq:
+            return
+        yield from self._changed(latest.values())
+        self._sync = self._sync._replace(seq=seq)
+        yield Haul(self._sync)
 
     def _changed(self, told: Iterable[Told]) -> Iterator[Haul]:
         by_owner: dict[str, list[Told]] = defaultdict(list)
@@ -171,12 +178,23 @@ class CatchUp:
         for owner, many in by_owner.items():
             partner = partners.get(owner) or PeerPartner(owner, self._name_of(owner))
             news = self._news(many)
-            whole = [one for one in news if one.digest is None]
-            whole += self._with_data(one for one in news if one.digest is not None)
             if self._is_known(partner):
-                yield self._haul(partner, whole)
+                whole = self._whole(news) if len(news) <= BATCH else []
+                yield from [self._haul(partner, whole)] if whole else []
             else:
-                yield from self._in_steps(partner, whole)
+                whole = [one for one in news if one.digest is None]
+                yield from self._in_steps(partner, whole + list(self._with_data(one for one in news if one.digest)))
+
+    def _whole(self, news: Sequence[Told]) -> list[Told]:
+        """All that is new of a partner, with its data, to be judged at once; nothing if that is too large."""
+        found = [one for one in news if one.digest is None]
+        size = 0
+        for one in self._with_data(one for one in news if one.digest is not None):
+            found.append(one)
+            size += len(one.data or "")
+            if size >= 8 * _BATCH_BYTES:
+                return []
+        return found
 
     def _news(self, told: Sequence[Told]) -> list[Told]:
         """What of it is not so here yet."""
@@ -208,13 +226,18 @@ class CatchUp:
             before = self._sync.digests.get(tally.name)
             known = list(before) if isinstance(before, list | tuple) else []
             ours = self._ours(tally.partner)
-            if ours != tally.xor and (self._confirmed or known[:2] != [tally.xor, ours]):
+            agreed = self._confirmed or bool(self._ceilings(tally.partner))
+            if ours != tally.xor and (agreed or known[:2] != [tally.xor, ours]):
                 holds: list[Hold] = []
                 yield from self._reconciled(tally, state, bool(known), holds)
                 known = [tally.xor, self._ours(tally.partner), *(_held_words(holds))]
             digests[tally.name] = known if ours != tally.xor else [tally.xor, ours]
         self._sync = self._sync._replace(digests=digests)
         yield Haul(self._sync, done=True, again=self._again)
+
+    def _ceilings(self, partner: PeerPartner) -> Mapping[Rule, int]:
+        """What a person lets pass at present of what the guard withheld of a partner."""
+        return self._ledger.approvals.ceilings(partner.slug, self._clock())
 
     def _ours(self, partner: PeerPartner) -> str:
         xor = Xor()
@@ -237,7 +260,9 @@ class CatchUp:
         figures = Figures(present, max(tally.count, 1), tally.count, changed=found.changed, new=found.new)
         self._again = self._again or found.more
         if known and not self._confirmed and len(found.wanted) > BATCH:
-            holds += judge(figures, _LIMITS)  # less goes as one, and the guard itself sees all of it
+            holds += judge(
+                figures, _LIMITS, self._ceilings(tally.partner)
+            )  # less goes as one, and the guard itself sees all of it
         if not holds:
             yield from self._fetched(tally.partner, found.wanted, known and len(found.wanted) <= BATCH)
         gone = [iri for iri in gone if self._feed.gone(iri)]  # asked for the second time

@@ -180,6 +180,30 @@ def test_many_deletes_wait_for_a_person(a: Site, b: Site) -> None:
     assert b.ledger.records.present(slug) == 40
 
 
+@pytest.mark.parametrize("act", ["retire", pytest.param("rewrite", marks=pytest.mark.slow)])
+def test_a_burst_is_judged_over_all_pages_of_a_reading(
+    a: Site, b: Site, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Twelve changes on pages of five are one accident, not three small ones: the graph is as before."""
+    monkeypatch.setattr("federation.activitypub.changes.PAGE", 5)
+    monkeypatch.setattr("federation.activitypub.catchup.PAGE", 5)
+    b.catch_up()
+    before = b.graphs(a.base)
+    if act == "retire":
+        a.retire("p")
+    else:
+        a.harvest("p", [*rows(6, "Réécrit."), *rows(6, start=6)])
+        a.harvest("p", rows(12, "Réécrit."))
+    b.again(a)
+
+    last = b.ledger.runs.last(peer_slug(f"{a.base}/actors/p"))
+    assert last is not None
+    assert [(hold.rule.value, hold.figure) for hold in last.holds] == [
+        ("explicit" if act == "retire" else "change", 12)
+    ]
+    assert b.graphs(a.base) == before
+
+
 @pytest.mark.slow
 def test_a_change_of_most_of_a_partner_waits_for_a_person_even_in_parts(
     a: Site, b: Site, monkeypatch: pytest.MonkeyPatch
