@@ -39,7 +39,7 @@ bench: .venv/dev
 	-$(BIN)/python -m bench.validate
 	-$(BIN)/python -m bench.parts
 	-$(BIN)/python -m bench.worker
-	-$(BIN)/python -m bench.deliver
+	-$(BIN)/python -m bench.federation
 
 lock:
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --build-deps-for editable \

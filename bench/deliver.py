@@ -1,22 +1,17 @@
 """Deliveries: how many signed ones go out per second, and how long a Create takes to all hosts when many are dead.
 
-`python -m bench.deliver [--deliveries N] [--followers N] [--hosts N] [--dead N] [--results FILE]`, over loopback: the
-hosts are addresses of 127.0.0.0/8, served by one other process. The rate is held against the raw rate of RSA-2048
-signatures of one core in the same run. Of the dead hosts one half refuses connections, the other takes them and never
-answers. The exit code is 1 if not every live inbox got its delivery within a minute.
+A part of `python -m bench.federation`, over loopback: the hosts are addresses of 127.0.0.0/8, served by one other
+process. Of the dead hosts one half refuses connections, the other takes them and never answers.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import multiprocessing
 import os
 import random
 import socket
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -28,11 +23,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from bench.measure import RESULTS, clock, record_result, table
+from bench.measure import clock, table
 from federation.activitypub import signatures
 from federation.activitypub.authority import origin_of
 from federation.activitypub.delivery import Deliverer
-from federation.activitypub.keys import generate_rsa
 from federation.activitypub.knock import Knock
 from federation.activitypub.names import Names
 from federation.activitypub.remote import Remote
@@ -47,6 +41,7 @@ from federation.ledger.times import to_text
 NAMES = Names("https://bench.example")
 BODY = 5_000  # bytes of an activity, as a usual record makes it
 TARGET = 60.0  # seconds
+FOLLOWERS, HOSTS, DEAD = 10_000, 500, 100
 GIVE_UP = 180.0
 _ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
@@ -163,15 +158,6 @@ def say(ledger: Ledger, number: int) -> None:
     sender.keep(letters)
 
 
-def sign_rate(key: RSAPrivateKey, seconds: float = 2.0) -> float:
-    """RSA-2048 signatures per second, one after the other."""
-    signing, done, end = SigningKey("k", key), 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        signing.sign(b"x" * 300)
-        done += 1
-    return done / seconds
-
-
 def settled(ledger: Ledger) -> int:
     """Deliveries that are done."""
     return ledger.ap_deliveries.counts().get("sent", 0)
@@ -212,44 +198,32 @@ def reach(hosts: int, dead: int, inboxes: int, key: RSAPrivateKey, folder: Path)
     return len(live) * inboxes, got, lasted
 
 
-def bench(deliveries: int, followers: int, hosts: int, dead: int, results: Path) -> bool:
-    """Measure all, and say whether every live inbox got its Create in time."""
-    key = generate_rsa()
-    load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        signs = sign_rate(key)
-        sent, processor = rate(deliveries, key, folder / "rate")
-        rows: list[list[object]] = []
-        fine = True
-        for what, inboxes in (("a shared inbox each", 1), ("an inbox for each follower", followers // hosts)):
-            live, got, lasted = reach(hosts, dead, inboxes, key, folder / f"reach{inboxes}")
-            fine &= got == live and lasted <= TARGET
-            rows.append([what, live, got, f"{lasted:.1f}"])
-    text = table(
-        ["RSA-2048 signatures / s, one core", "signed deliveries / s", "of it", "processor ms each"],
-        [[f"{signs:.0f}", f"{sent:.0f}", f"{sent / signs:.0%}", f"{processor:.2f}"]],
-    )
-    text += f"\n{deliveries} deliveries of {BODY} bytes to 64 hosts over loopback, SQLite, settled in the ledger; the\n"
-    text += "hosts are one other process of the same machine.\n\n"
-    text += table([f"{followers} followers on {hosts} hosts, {dead} dead", "live inboxes", "reached", "last (s)"], rows)
-    text += "\nOf the dead hosts half refuse connections, half take them and never answer. "
-    text += f"Target: {TARGET:.0f} s. Load of the machine before: {load:.1f}."
-    record_result("Deliveries by ActivityPub", text, results)
-    return fine
+@dataclass(frozen=True)
+class Reach:
+    """How a Create reached the followers: live inboxes, those that got it, seconds until the last did."""
+
+    what: str
+    live: int
+    got: int
+    seconds: float
+
+    @property
+    def held(self) -> bool:
+        """Whether every live inbox got it in time."""
+        return self.got == self.live and self.seconds <= TARGET
 
 
-def main() -> int:
-    """Run what the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deliveries", type=int, default=6_400)
-    parser.add_argument("--followers", type=int, default=10_000)
-    parser.add_argument("--hosts", type=int, default=500)
-    parser.add_argument("--dead", type=int, default=100)
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that takes the results")
-    chosen = parser.parse_args()
-    return 0 if bench(chosen.deliveries, chosen.followers, chosen.hosts, chosen.dead, chosen.results) else 1
+def reaches(key: RSAPrivateKey, folder: Path) -> list[Reach]:
+    """A Create to all followers: those of each host at one shared inbox, then each at an inbox of its own."""
+    ways = (("a shared inbox each", 1), ("an inbox for each follower", FOLLOWERS // HOSTS))
+    return [Reach(what, *reach(HOSTS, DEAD, inboxes, key, folder / f"reach{inboxes}")) for what, inboxes in ways]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def told(reached: Sequence[Reach]) -> str:
+    """The table of that."""
+    head = [f"{FOLLOWERS} followers on {HOSTS} hosts, {DEAD} dead", "live inboxes", "reached", "last (s)", "target"]
+    rows = [
+        [one.what, one.live, one.got, f"{one.seconds:.1f}", f"{TARGET:.0f} s: {'yes' if one.held else '**no**'}"]
+        for one in reached
+    ]
+    return table(head, rows) + "\nOf the dead hosts half refuse connections, half take them and never answer."
