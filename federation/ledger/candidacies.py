@@ -77,6 +77,12 @@ class Candidacies:
             row = tx.execute(select(candidacy).where(candidacy.c.id == identity)).first()
         return None if row is None else _candidacy(row)
 
+    def describe(self, identity: str, detail: Mapping[str, Any]) -> None:
+        """Replace what is known of a request that is open."""
+        change = update(candidacy).where(candidacy.c.id == identity, candidacy.c.state == CandidacyState.OPEN.value)
+        with self._database.write() as tx:
+            tx.execute(change.values(detail=dict(detail)))
+
     def decide(self, identity: str, state: CandidacyState, by: str, reason: str | None, now: datetime) -> bool:
         """Note what a person decided; False if the request is not open (any more)."""
         change = update(candidacy).where(candidacy.c.id == identity, candidacy.c.state == CandidacyState.OPEN.value)

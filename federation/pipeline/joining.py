@@ -121,6 +121,16 @@ class JoiningDesk:
             )
         return found
 
+    def propose(self, reference: str, token: str) -> None:
+        """Give an open request that came without a source file the one of a trial of its feed, for a person to read.
+
+        Raises ConfigError (no such request, decided already).
+        """
+        request = self._open(reference)
+        tried = self._ledger.trials.find(token, self._clock())
+        if tried is not None and not request.detail.get("toml"):
+            self._ledger.candidacies.describe(reference, {**request.detail, **_proposal(tried)})
+
     def approve(self, reference: str, by: str, identity: str | None = None, text: str | None = None) -> Path:
         """Accept a request: write its source file, and give its path. It is harvested by hand until ``schedule`` says
         otherwise.
@@ -233,11 +243,13 @@ class JoiningDesk:
         if tried is None:
             return detail | {"feed": asked.feed}
         detail["feed"] = tried.get("url") or asked.address or tried.get("name")
-        if tried.get("state") == "read" and tried.get("toml"):
-            detail["toml"] = tried["toml"]
-        if tried.get("counts"):
-            detail["counts"] = tried["counts"]
-        return detail
+        return detail | _proposal(tried)
+
+
+def _proposal(tried: Mapping[str, object]) -> dict[str, object]:
+    """What a trial gives a request: the source file by which the feed was read, and what came of it."""
+    found = {"counts": tried["counts"]} if tried.get("counts") else {}
+    return found | ({"toml": tried["toml"]} if tried.get("state") == "read" and tried.get("toml") else {})
 
 
 def _said(fr: str, en: str) -> Text:

@@ -1,6 +1,6 @@
 """The pages on which operators read requests to join and decide on them. One call to the desk, then a template.
 
-Must never take a source file from a form: what is approved is what the network proposed, or is written by command.
+Must never take a source file from a form: what is approved came of a trial of the feed, or is written by command.
 """
 
 from __future__ import annotations
@@ -41,14 +41,19 @@ def show_request(reference: str) -> Response:
 
 @blueprint.post("/admin/requests/<reference>/try")
 def try_request(reference: str) -> Response:
-    """Try the feed with the proposed source file, as its network did; leads to the account of the trial."""
+    """Try the feed with the proposed source file, as its network did; leads to the account of the trial.
+
+    A request that came without a source file has the one of this trial from now on.
+    """
     found = _find(reference)
     feed, toml = str(found.detail.get("feed") or ""), str(found.detail.get("toml") or "")
     asked = TrialRequest(address=feed, toml=toml, lang=language())
     try:
-        token = site().platform.trials.run(asked, request.remote_addr or "")
+        token = site().platform.trials.run(asked, None)
     except (TrialRefused, TooOften) as error:
         raise Refused(error.text["en"], error.text["fr"]) from error
+    if found.state is CandidacyState.OPEN:
+        _asked(lambda: site().platform.joining.propose(reference, token))
     return see(f"/essayer/{token}")
 
 

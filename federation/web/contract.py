@@ -185,8 +185,8 @@ class Operations(Protocol):
 class TrialDesk(Protocol):
     """Where visitors try their feeds. Raises TrialRefused, TooOften."""
 
-    def run(self, asked: TrialRequest, client: str) -> str:
-        """Try a feed for a network address, and give the token of the secret link."""
+    def run(self, asked: TrialRequest, client: str | None) -> str:
+        """Try a feed for a network address, None for operators, and give the token of the secret link."""
 
     def result(self, token: str) -> Result | None:
         """The account behind a secret link; None if there is none, or not any more."""
@@ -209,6 +209,9 @@ class JoiningDesk(Protocol):
 
     def find(self, reference: str) -> Candidacy:
         """One request. Raises ConfigError if there is none."""
+
+    def propose(self, reference: str, token: str) -> None:
+        """Give a request without a source file the one of a trial. Raises ConfigError (decided already)."""
 
     def approve(self, reference: str, by: str, identity: str | None = None) -> Path:
         """Accept a request: the source file that was written. Raises ConfigError if that cannot be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import html5lib
@@ -146,7 +146,7 @@ def test_the_feed_can_be_tried_with_the_proposed_file(
     """By the very desk that visitors use; the account is behind a secret link."""
     seen: list[TrialRequest] = []
 
-    def run(_desk: TrialDesk, asked: TrialRequest, _client: str) -> str:
+    def run(_desk: TrialDesk, asked: TrialRequest, _client: str | None) -> str:
         seen.append(asked)
         return "T" * 43
 
@@ -157,6 +157,36 @@ def test_the_feed_can_be_tried_with_the_proposed_file(
 
     assert answer.headers["Location"] == f"/essayer/{'T' * 43}"
     assert (seen[0].address, seen[0].toml) == ("https://jardins.example/f.csv", TOML)
+
+
+def test_a_request_without_a_source_file_has_that_of_an_operators_trial(
+    ana: FlaskClient, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown, to be read, and can be accepted; whatever visitors have left of trials. One that came stays."""
+    tried = {"name": "f.csv", "state": "read", "toml": TOML, "counts": {"accepted": 7, "rejected": 0}}
+    tokens: list[str] = []
+
+    def run(desk: TrialDesk, _asked: TrialRequest, client: str | None) -> str:
+        assert client is None
+        now = datetime.now(UTC)
+        token = chr(ord("A") + len(tokens)) * 43
+        desk._ledger.trials.keep(token, tried, now, now + timedelta(days=7))
+        tokens.append(token)
+        return token
+
+    monkeypatch.setattr(TrialDesk, "run", run)
+    without, came = ask(platform, toml=None, counts=None), ask(platform, toml=TOML + "# le nôtre\n")
+    assert "Accepter</button>" not in ana.get(f"/admin/requests/{without}").text
+    for reference in (without, came):
+        assert ana.post(f"/admin/requests/{reference}/try", data={"csrf": secret(ana)}).status_code == 303
+
+    page = ana.get(f"/admin/requests/{without}").text
+    assert "Accepter</button>" in page
+    assert "7 fiches entreraient" in page
+    form = {"csrf": secret(ana), "id": "jardins", "confirm": "yes"}
+    assert ana.post(f"/admin/requests/{without}/approve", data=form).status_code == 303
+    assert platform.source("jardins").url == "https://jardins.example/f.csv"
+    assert str(platform.joining.find(came).detail["toml"]).endswith("# le nôtre\n")
 
 
 def test_a_feed_that_is_no_address_cannot_be_tried(ana: FlaskClient, platform: Platform) -> None:
