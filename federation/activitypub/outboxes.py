@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from federation.activitypub.audience import is_public
 from federation.activitypub.authority import same_origin
 from federation.activitypub.exchange import FetchBudget, RemoteFault, Sign
@@ -165,9 +167,9 @@ def read_place(ledger: Ledger, actor: str) -> Mapping[str, Any]:
     return found
 
 
-def note_place(ledger: Ledger, actor: str, place: Mapping[str, Any]) -> None:
+def note_place(ledger: Ledger, actor: str, place: Mapping[str, Any], tx: Connection | None = None) -> None:
     """Note how far we are with an outbox; without ``walked`` it is walked soon."""
-    ledger.cursors.set_fact(_place(actor), json.dumps(dict(place)))
+    ledger.cursors.set_fact(_place(actor), json.dumps(dict(place)), tx)
 
 
 def _place(actor: str) -> str:

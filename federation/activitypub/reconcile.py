@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from federation.activitypub import outboxes, peerfeed
 from federation.activitypub.catchup import CatchUp, Haul
 from federation.activitypub.exchange import Sign
@@ -72,7 +74,7 @@ class _Pause:
     length: timedelta
 
 
-def ask(ledger: Ledger, actor: str, now: datetime, confirmed: bool = False) -> bool:
+def ask(ledger: Ledger, actor: str, now: datetime, confirmed: bool = False, tx: Connection | None = None) -> bool:
     """Ask the worker to catch up soon with an actor: a peer that we follow, by the id of its commons, or a partner.
 
     False if there is nothing to catch up with: not followed, not bound.
@@ -84,11 +86,11 @@ def ask(ledger: Ledger, actor: str, now: datetime, confirmed: bool = False) -> b
         follows = ledger.ap_follows.listed(Direction.OUT, [FollowState.ACCEPTED], _FOLLOWS)
         if ledger.ap_bindings.get(actor) is None and all(row.followed != actor for row in follows):
             return False
-        note_place(ledger, actor, {**read_place(ledger, actor), "walked": None})
+        note_place(ledger, actor, {**read_place(ledger, actor), "walked": None}, tx)
         return True
     if confirmed:
-        ledger.cursors.set_fact(_confirmed(actor), "1")
-    ledger.ap_syncs.ask(actor, now)
+        ledger.cursors.set_fact(_confirmed(actor), "1", tx)
+    ledger.ap_syncs.ask(actor, now, tx)
     return True
 
 

@@ -64,6 +64,9 @@ def carry_out(shell: Shell, platform: Platform, label: str, ask: Callable[[], st
             if ordered is None:
                 raise _gone(name)
             with progress_bar(label) as progress:
+                for earlier in platform.operations.queue():  # pushes that are approved together are several orders
+                    if earlier.source == ordered.source and earlier.state is RunState.QUEUED and earlier.run < name:
+                        writer.carry_out(Order(earlier.kind, earlier.of), progress, earlier.run)
                 return writer.carry_out(Order(ordered.kind, ordered.of), progress, name)
     except DataFolderBusy:
         if not worker_there(platform):

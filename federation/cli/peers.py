@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import click
 
-from federation.activitypub.peers import Peer, Peers, Waiting, plain
+from federation.activitypub.peers import Peers
+from federation.activitypub.subjects import Peer, Waiting, plain
 from federation.cli.shell import Shell
 from federation.ledger.ap_follows import FollowRow
+from federation.ledger.ap_peers import SyncRow
 from federation.ledger.times import from_text, to_seconds
 
 _MODES = click.Choice(["allow", "ask", "deny", "default"])
@@ -75,6 +77,9 @@ def show_command(shell: Shell, subject: str, as_json: bool) -> None:
         click.echo(f"  {row.follower} → {row.followed}  {_state(shell, row)}")
     for row in peer.following:
         click.echo(f"  → {row.followed}  {_state(shell, row)}")
+    for sync in peer.syncs:
+        for line in _sync_lines(shell, sync):
+            click.echo(line)
     for binding in peer.bindings:
         click.echo(f"  {binding.actor} = {binding.partner} ({binding.source})")
     for block in peer.blocks:
@@ -199,6 +204,35 @@ def replay_command(shell: Shell, references: tuple[str, ...], by: str | None) ->
     shell.tell({"fr": f"À reprendre : {count}.", "en": f"To be worked on again: {count}."})
 
 
+@peers_group.command("sync")
+@click.argument("peer", required=False)
+@click.option("--confirmed", is_flag=True, help="Take in what the guard withheld of all that differs, too.")
+@_by
+@click.pass_obj
+def sync_command(shell: Shell, peer: str | None, confirmed: bool, by: str | None) -> None:
+    """Catch up now with PEER, named by its host or by an actor on it; else with all Carrefours that are followed.
+
+    The worker does it (`carrefour serve`, `carrefour worker`): it reads what has changed there, then compares digests
+    and fetches what differs. What would change or withdraw much of a partner waits for a person, as ever.
+    """
+    platform = shell.platform()
+    for actor in _peers(shell).sync(peer, by or getpass.getuser(), confirmed):
+        click.echo(actor)
+    if platform.has_worker():
+        shell.tell({
+            "fr": "Le processus au travail les interroge dans les secondes qui viennent, dès que chacun répond : "
+            "ce qui a changé, puis la comparaison. Résultat : carrefour peers show HÔTE, carrefour status.",
+            "en": "The process at work asks them within seconds, as soon as each answers: what has changed, then the "
+            "comparison. Result: carrefour peers show HOST, carrefour status.",
+        })  # fmt: skip
+    else:
+        shell.tell({
+            "fr": "C'est noté ; personne n'est au travail ici : ce sera fait au prochain départ de `carrefour serve` "
+            "ou `carrefour worker`.",
+            "en": "Noted; nobody is at work here: it will be done when `carrefour serve` or `carrefour worker` starts.",
+        })  # fmt: skip
+
+
 def _line(shell: Shell, peer: Peer) -> str:
     words = [peer.host.host]
     words += [shell.say({"fr": "BLOQUÉ", "en": "BLOCKED"})] if peer.blocked else []
@@ -208,6 +242,20 @@ def _line(shell: Shell, peer: Peer) -> str:
     if peer.waiting:
         words.append(shell.say({"fr": f"envois en attente {peer.waiting}", "en": f"deliveries waiting {peer.waiting}"}))
     return "  ".join(words)
+
+
+def _sync_lines(shell: Shell, sync: SyncRow) -> Iterator[str]:
+    """How far we are with a sync peer, and what the guard withholds of all that differs."""
+    never = shell.say({"fr": "jamais", "en": "never"})
+    when = to_seconds(from_text(sync.compared))[:16] if sync.compared else never
+    asked = shell.say({"fr": " ; demandé", "en": "; asked for"}) if sync.asked else ""
+    yield f"  {sync.actor}  " + shell.say({"fr": f"comparé : {when}{asked}", "en": f"compared: {when}{asked}"})
+    for name, known in sync.digests.items():
+        for rule, figure, limit in known[2:] if isinstance(known, list) else ():
+            yield f"    {name}  " + shell.say({
+                "fr": f"retenu : {rule}={figure} (limite {limit}) ; carrefour peers sync --confirmed {sync.actor}",
+                "en": f"withheld: {rule}={figure} (limit {limit}); carrefour peers sync --confirmed {sync.actor}",
+            })  # fmt: skip
 
 
 def _waiting(shell: Shell, one: Waiting) -> str:

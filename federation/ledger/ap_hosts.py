@@ -101,9 +101,9 @@ class Hosts:
 
     # -- what was decided and what was learnt
 
-    def set_modes(self, host: str, follow: str | None, records: str | None) -> None:
+    def set_modes(self, host: str, follow: str | None, records: str | None, tx: Connection | None = None) -> None:
         """Let a host's follows and records in, ask, or deny; None: the default."""
-        self._set(host, {"follow_mode": follow, "record_mode": records})
+        self._set(host, {"follow_mode": follow, "record_mode": records}, tx)
 
     def speaks(self, host: str, dialect: str, until: datetime) -> None:
         """Remember which dialect of signatures a host understands."""
@@ -184,8 +184,8 @@ class Hosts:
                 for name, where in of.items()
             }
 
-    def _set(self, host: str, values: dict[str, object]) -> None:
-        with self._database.write() as tx:
+    def _set(self, host: str, values: dict[str, object], tx: Connection | None = None) -> None:
+        with self._database.write(tx) as tx:
             self._ensure({host}, tx)
             tx.execute(update(ap_host).where(ap_host.c.host == host).values(values))
 

@@ -203,11 +203,11 @@ class Inbox:
         row = tx.execute(query).one_or_none()
         return row is None or row.next_try is None
 
-    def replay(self, ids: Iterable[int], now: datetime) -> int:
+    def replay(self, ids: Iterable[int], now: datetime, tx: Connection | None = None) -> int:
         """Let activities be worked on once more whose bytes are still there (quarantined, dropped); return how many."""
         again = and_(ap_inbox.c.id.in_(list(ids)), ap_inbox.c.next_try.is_(None), ap_inbox.c.raw.is_not(None))
         values = {"state": InboxState.RETRY.value, "next_try": to_text(now), "tries": 0, "outcome": None}
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             return tx.execute(update(ap_inbox).where(again).values(values)).rowcount
 
     # -- what the guard holds

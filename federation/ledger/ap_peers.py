@@ -143,14 +143,14 @@ class Bindings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, binding: BindingRow) -> None:
+    def add(self, binding: BindingRow, tx: Connection | None = None) -> None:
         """Bind an actor to a partner and its source, in place of what it was bound to."""
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             tx.execute(self._database.upsert(ap_binding), binding._asdict())
 
-    def remove(self, actor: str) -> bool:
+    def remove(self, actor: str, tx: Connection | None = None) -> bool:
         """Unbind an actor; False if it was not bound."""
-        with self._database.write() as tx:
+        with self._database.write(tx) as tx:
             return tx.execute(delete(ap_binding).where(ap_binding.c.actor == actor)).rowcount == 1
 
     def get(self, actor: str) -> BindingRow | None:

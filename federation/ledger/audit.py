@@ -31,13 +31,24 @@ class Act(Enum):
     FORGET = "forget"
     ACCEPT = "accept"  # a request to join
     DECLINE = "decline"
+    FOLLOW = "follow"  # an actor elsewhere; so the others below
+    UNFOLLOW = "unfollow"
+    BIND = "bind"
+    UNBIND = "unbind"
+    MODE = "mode"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    LET_IN = "let-in"
+    TURN_DOWN = "turn-down"
+    REPLAY_ACTIVITIES = "replay-activities"
+    SYNC = "sync"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
     """``by`` did ``act`` to a source, about a run if one is named; ``detail``: the reason or the figures given.
 
-    ``source`` is empty for a request to join that was declined.
+    ``source`` is empty for a request to join that was declined, and for what is no source's: ``detail`` names it.
     """
 
     at: datetime

@@ -221,13 +221,13 @@ class Operations:
         with self._ledger.write() as tx:
             self._ledger.approvals.give(report.source, name, ceilings, by, now, now + APPROVED_FOR, tx)
             ordered = [
-                self._order(push.source, Order(RunKind.REPLAY, push.run, _options(by, confirm_absent, name)), tx)
-                for push in held.pushes
+                self._order(push.source, Order(RunKind.REPLAY, push.run, _options(by, confirm_absent, name)), tx, place)
+                for place, push in enumerate(held.pushes)
                 if self._holding.is_pushed(push)
             ]
             if not held.pushes or held.pushes[-1].run != name or not ordered:
                 order = Order(RunKind.HARVEST, None, _options(by, confirm_absent, name))
-                ordered.append(self._order(report.source, order, tx))
+                ordered.append(self._order(report.source, order, tx, len(ordered)))
             self._ledger.ap_inbox.release(held.runs, now, tx)
             if held.pushes:  # what a peer withheld of itself meanwhile is compared
                 for sync in self._ledger.ap_syncs.all():
@@ -380,13 +380,14 @@ class Operations:
             found: str | None = tx.scalar(select(run.c.id).where(*done).limit(1))
         return found
 
-    def _order(self, source: str, order: Order, tx: Connection | None = None) -> str:
-        """Queue an order, unless the same one is waiting already."""
+    def _order(self, source: str, order: Order, tx: Connection | None = None, place: int = 0) -> str:
+        """Queue an order, unless the same one is waiting already. ``place``: among those that are queued together."""
         for queued in self._ledger.runs.queued():
             same = (queued.order.kind, queued.order.of) == (order.kind, order.of)
             if queued.source == source and same and set(order.options) <= set(queued.order.options):
                 return queued.run
-        return self._ledger.runs.queue(source, self._source(source).partner, self._clock(), order, tx)
+        at = self._clock() + timedelta(milliseconds=place)  # runs are named, and done, in the order of time
+        return self._ledger.runs.queue(source, self._source(source).partner, at, order, tx)
 
     def _note(
         self, by: str, act: Act, source: str, about: str | None, detail: str = "", tx: Connection | None = None

@@ -72,6 +72,17 @@ def act_label(act: str) -> str:
         "forget": say("fiche effacée pour toujours"),
         "accept": say("demande de rejoindre acceptée"),
         "decline": say("demande de rejoindre refusée"),
+        "follow": say("abonnement à un acteur"),
+        "unfollow": say("fin d'un abonnement"),
+        "bind": say("acteur lié à un contributeur"),
+        "unbind": say("acteur délié"),
+        "mode": say("droits d'un serveur"),
+        "block": say("blocage"),
+        "unblock": say("fin d'un blocage"),
+        "let-in": say("admission"),
+        "turn-down": say("refus"),
+        "replay-activities": say("activités à reprendre"),
+        "sync": say("mise à jour avec d'autres Carrefour"),
     }.get(act, act)
 
 

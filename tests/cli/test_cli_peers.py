@@ -24,7 +24,9 @@ from federation.ledger import open_ledger
 from federation.ledger.ap_deliveries import Target
 from federation.ledger.ap_follows import Direction, FollowState
 from federation.ledger.ap_inbox import InboxState, Outcome, Received
+from federation.ledger.ap_peers import SyncRow
 from federation.ledger.sources import PartnerRow, SourceRow
+from federation.ledger.times import to_text
 from federation.platform import Platform
 
 BASE = "https://commons.example"
@@ -137,6 +139,67 @@ def test_the_queue_is_decided_on(instance: Path) -> None:
     assert "Nothing to decide" in carrefour(instance, "peers", "queue").stderr
     assert "again: 0" in carrefour(instance, "peers", "replay").stderr
     assert failed(instance, "peers", "replay", "a99")
+
+
+def test_a_peer_is_asked_to_be_compared_now(instance: Path) -> None:
+    """One by its host, all without a name; who does it, and when, is said. With nobody in step it is a failure."""
+    assert failed(instance, "peers", "sync")
+    ledger = open_ledger("", instance / "data" / "ledger")
+    group_ = "https://b.example/actors/commons"
+    compared = SyncRow(group_, "https://b.example", 9, {"p": ["0", "1", ["change", 12, 6]]}, None, to_text(NOW))
+    ledger.ap_syncs.put(compared)
+    said = carrefour(instance, "peers", "sync", "b.example")
+    assert said.output.startswith(group_)
+    assert "nobody is at work here" in said.stderr
+    assert carrefour(instance, "peers", "sync", lang="fr").output.startswith(group_)
+    assert failed(instance, "peers", "sync", "none.example")
+    asked = ledger.ap_syncs.get(group_)
+    assert asked is not None
+    assert asked.asked == to_text(NOW)
+    shown = carrefour(instance, "peers", "show", "b.example").output
+    assert "compared: 2026-11-21T00:00; asked for" in shown
+    assert f"withheld: change=12 (limit 6); carrefour peers sync --confirmed {group_}" in shown
+    carrefour(instance, "peers", "block", "b.example")
+    assert failed(instance, "peers", "sync", "b.example")
+    ledger.close()
+
+
+def test_every_action_leaves_a_line_with_who_did_it(instance: Path) -> None:
+    """In the audit, beside what was done to sources."""
+    waiting = {one["kind"]: one["reference"] for one in read(instance, "peers", "queue")}
+    for words in (
+        ("follow", FAN),
+        ("unfollow", FAN),
+        ("bind", FAN, "p"),
+        ("unbind", FAN),
+        ("mode", "f.example", "--follow", "ask"),
+        ("approve", waiting["follow"]),
+        ("reject", waiting["moderation"]),
+        ("replay",),
+        ("block", FAN, "--reason", "spam"),
+        ("unblock", FAN),
+    ):
+        assert not failed(instance, "peers", *words, "--by", "ana"), words
+    failed(instance, "peers", "unblock", FAN, "--by", "ana")
+
+    ledger = open_ledger("", instance / "data" / "ledger")
+    lines = ledger.audit.lines(100)
+    ledger.close()
+    assert {line.by for line in lines} == {"ana"}
+    assert [line.act.value for line in sorted(lines, key=lambda line: line.at)].count("unblock") == 1
+    assert {line.act.value: line.detail for line in lines} == {
+        "follow": FAN,
+        "unfollow": FAN,
+        "bind": f"{FAN} = p",
+        "unbind": FAN,
+        "mode": "f.example: follow=ask, records=default",
+        "let-in": f"{waiting['follow']}: {FAN} → {BASE}/actors/commons",
+        "turn-down": f"{waiting['moderation']}: {FAN}/2",
+        "replay-activities": "0",
+        "block": f"{FAN} (spam)",
+        "unblock": FAN,
+    }
+    assert {line.source for line in lines if line.act.value == "bind"} == {"p"}
 
 
 def test_failures_have_their_exit_codes(instance: Path) -> None:
