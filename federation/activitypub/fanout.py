@@ -5,7 +5,7 @@ Must never send anything, nor give one inbox two deliveries of one activity (des
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from federation.activitypub.names import Names
@@ -17,7 +17,11 @@ from federation.ledger.ap_jobs import JobRow
 AT_ONCE = 1_000
 """Deliveries made in one transaction: whoever else writes waits no longer than for these."""
 _LEASE = timedelta(minutes=5)
-_JOBS = 20
+_JOBS = 100
+"""Jobs in hand at once, which share transactions: one for each would cost more than most jobs do."""
+
+_Part = tuple[JobRow, list[Target], bool]
+"""Some of the deliveries of a job, and whether they are its last."""
 
 
 class FanOut:
@@ -37,36 +41,81 @@ class FanOut:
         """Expand the jobs that wait; say whether there was any."""
         now = self._clock()
         jobs = self._ledger.ap_jobs.claim(self._holder, now, now + _LEASE, _JOBS)
-        for job in jobs:
-            self._expand(job)
+        audiences = _Round(self._ledger, self._names)
+        waiting: list[_Part] = []
+        room = AT_ONCE
+        for part in (part for job in jobs for part in audiences.parts(job)):
+            if len(part[1]) > room:
+                self._write(waiting)
+                waiting, room = [], AT_ONCE
+            waiting.append(part)
+            room -= len(part[1])
+        self._write(waiting)
         return bool(jobs)
 
-    def _expand(self, job: JobRow) -> None:
-        deliveries, audience = self._ledger.ap_deliveries, Audience.of(job.targets)
+    def _write(self, parts: Sequence[_Part]) -> None:
+        """Make the deliveries, in one transaction; jobs that are for nobody end together."""
+        if not parts:
+            return
+        now = self._clock()
+        idle = [job.activity for job, targets, last in parts if last and not targets and not job.collapses]
+        with self._ledger.write() as tx:
+            for job, targets, last in parts:
+                if targets or (last and job.collapses):
+                    self._ledger.ap_deliveries.fan_out(job.activity, targets, now, last, tx)
+            self._ledger.ap_jobs.end(idle, tx)
+
+
+class _Round:
+    """Whom the jobs of one round are for. Followers are read once for all jobs, where they fit in one page."""
+
+    def __init__(self, ledger: Ledger, names: Names) -> None:
+        self._ledger, self._names = ledger, names
+        self._pages: dict[str, list[Target]] = {}
+        self._declared: dict[frozenset[str], frozenset[str]] = {}
+        self._reached: frozenset[str] | None = None
+
+    def parts(self, job: JobRow) -> Iterator[_Part]:
+        """The deliveries of a job, :data:`AT_ONCE` at most in each part but the last."""
+        audience = Audience.of(job.targets)
         for targets in self._targets(audience):
-            deliveries.fan_out(job.activity, targets, self._clock(), last=False)
-        deliveries.fan_out(job.activity, list(audience.inboxes), self._clock(), last=True)
+            if targets:
+                yield job, targets, False
+        yield job, list(audience.inboxes), True
 
     def _targets(self, audience: Audience) -> Iterator[list[Target]]:
-        reached: frozenset[str] | None = None
         for actor in audience.followers:
-            after = ""
-            while page := self._ledger.ap_follows.targets(actor, after, AT_ONCE):
-                after = page[-1].inbox
+            for page in self._followers(actor):
                 syncing = frozenset[str]()
                 if audience.sync is not Sync.ALSO:
-                    syncing = self._ledger.ap_hosts.syncing({target.host for target in page})
+                    syncing = self._syncing(page)
                 if audience.sync is Sync.NOT and syncing:
-                    reached = self._in_step() if reached is None else reached
-                    syncing &= reached
+                    self._reached = self._in_step() if self._reached is None else self._reached
+                    syncing &= self._reached
                 wanted = audience.sync is Sync.ONLY
                 yield [target for target in page if audience.sync is Sync.ALSO or (target.host in syncing) is wanted]
+
+    def _followers(self, actor: str) -> Iterator[list[Target]]:
+        """Where the followers of an actor get their post, by pages."""
+        first = self._pages.get(actor)
+        if first is None:
+            first = self._ledger.ap_follows.targets(actor, "", AT_ONCE)
+            self._pages[actor] = first
+        page = first
+        while page:
+            yield page
+            page = self._ledger.ap_follows.targets(actor, page[-1].inbox, AT_ONCE) if len(page) == AT_ONCE else []
 
     def _in_step(self) -> frozenset[str]:
         """The hosts that declare the sync profile and follow the Group: they get all from there."""
         found: set[str] = set()
-        after = ""
-        while page := self._ledger.ap_follows.targets(self._names.commons, after, AT_ONCE):
-            after = page[-1].inbox
-            found |= self._ledger.ap_hosts.syncing({target.host for target in page})
+        for page in self._followers(self._names.commons):
+            found |= self._syncing(page)
         return frozenset(found)
+
+    def _syncing(self, page: list[Target]) -> frozenset[str]:
+        """Those hosts of a page that declare the sync profile."""
+        hosts = frozenset(target.host for target in page)
+        if hosts not in self._declared:
+            self._declared[hosts] = self._ledger.ap_hosts.syncing(hosts)
+        return self._declared[hosts]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from federation.ledger.ap_schema import ap_job
 from federation.ledger.database import Database
+from federation.ledger.records import in_parts
 from federation.ledger.times import to_text
 
 
@@ -76,6 +77,12 @@ class Jobs:
             tx.execute(update(ap_job).where(ap_job.c.activity.in_(ids)).values(values))
             rows = tx.execute(select(*_COLUMNS).where(ap_job.c.activity.in_(ids)).order_by(ap_job.c.activity)).all()
         return [JobRow._make(row) for row in rows]
+
+    def end(self, activities: Sequence[str], tx: Connection) -> None:
+        """Note that jobs are done which were for nobody (the others end in ``Deliveries.fan_out``)."""
+        for part in in_parts(activities):
+            done = {"next_try": None, "holder": None}
+            tx.execute(update(ap_job).where(ap_job.c.activity.in_(part)).values(done))
 
     def put_off(self, activity: str, next_try: datetime) -> None:
         """Let a claimed job wait."""
