@@ -9,11 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import requests
+from front_door import FrontDoor
+
+from federation.ledger import Ledger, open_ledger
+from federation.settings import load_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMMAND: Final = (sys.executable, "-c", "from federation.cli import main; main()")
@@ -45,13 +50,16 @@ access = "Accès"
 
 
 class CarrefourSite:
-    """One instance with one partner, ``jardins``, whose feed is a file."""
+    """One instance with one partner, ``jardins``, whose feed is a file; perhaps with a ``door`` in front of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, door: FrontDoor | None = None) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.folder, self.origin = folder, f"http://127.0.0.1:{port}"
+        if door is not None:
+            door.leads_to(port)
+            self.origin = door.origin
         self.partner, self.commons = f"{self.origin}/actors/{PARTNER}", f"{self.origin}/actors/commons"
         self.rows = {str(number): (f"Le jardin {number}", "opendata") for number in range(1, 13)}
         self._process: subprocess.Popen[str] | None = None
@@ -134,6 +142,16 @@ class CarrefourSite:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process = None
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Its ledger, beside the server's own look at it."""
+        settings = load_settings(self.folder)
+        kept = open_ledger(settings.ledger_url, settings.data_dir / "ledger")
+        try:
+            yield kept
+        finally:
+            kept.close()
 
     # ---- anybody
 

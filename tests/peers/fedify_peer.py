@@ -30,6 +30,7 @@ HEAR_SECONDS: Final = 60
 
 Entry = dict[str, Any]
 Dialect = Literal["rfc9421", "draft-cavage-http-signatures-12"]
+Read = Literal["rfc9421", "cavage"]
 Sign = Literal["http", "proof", "both"]
 
 
@@ -84,18 +85,18 @@ def _run(folder: Path, *command: str) -> None:
 
 
 class FedifyPeer:
-    """One running peer with the actors ``alice`` (Person) and ``asso`` (Organization)."""
+    """One running peer with the actors ``alice``, ``bruno`` (Persons) and ``asso`` (Organization)."""
 
     def __init__(self, installed: Installed, folder: Path) -> None:
         # Node looks for packages beside the application that imports them
         folder.mkdir(parents=True, exist_ok=True)
-        app = folder / "app.mjs"
-        shutil.copyfile(HERE / "app.mjs", app)
+        for module in HERE.glob("*.mjs"):
+            shutil.copyfile(module, folder / module.name)
         (folder / "node_modules").symlink_to(installed.packages)
         self.errors = folder / "fedify.err"
         with self.errors.open("w") as errors:
             self._process = subprocess.Popen(
-                [installed.node, app], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+                [installed.node, folder / "app.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
             )
         self._http = requests.Session()
         self._http.trust_env = False
@@ -145,9 +146,9 @@ class FedifyPeer:
         assert answer.status_code == 200, f"{command}: {value}"
         return value
 
-    def follow(self, actor: str, target: str, dialect: Dialect = "rfc9421") -> Entry:
+    def follow(self, actor: str, target: str, sign: Sign = "both", dialect: Dialect = "rfc9421") -> Entry:
         """Have an actor follow ``target``: the Follow's id and how it was knocked."""
-        sent: Entry = self.tell("follow", actor=actor, target=target, dialect=dialect)
+        sent: Entry = self.tell("follow", actor=actor, target=target, sign=sign, dialect=dialect)
         return sent
 
     def unfollow(self, actor: str, target: str) -> Entry:
@@ -178,6 +179,10 @@ class FedifyPeer:
     def answer(self, mode: Literal["accept", "reject", "none"], embeds: bool = True) -> None:
         """What whoever follows is told from now on; with the Follow in full, or by its id."""
         self.tell("answer", mode=mode, embeds=embeds)
+
+    def refuse(self, *dialects: Read, status: int = 401) -> None:
+        """Have its inboxes refuse dialects from now on, before Fedify sees them: as servers do that read one only."""
+        self.tell("refuse", dialects=dialects, status=status)
 
     def serve(self, path: str, document: Mapping[str, Any], status: int = 200) -> str:
         """Serve a document as it is; returns its address."""

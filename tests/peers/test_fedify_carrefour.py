@@ -111,7 +111,10 @@ def test_the_peer_believes_what_harvests_bring(peer: FedifyPeer, site: Carrefour
         assert entry["heard"]["objectName"] == name
         whole = peer.heard("Announce", object=entry["heard"]["id"])
         assert (whole["http"], whole["inner"], whole["heard"]["actor"]) == ("verified", "verified", site.commons)
-    assert peer.heard("Announce", object=site.object("20"))["heard"]["objectName"] == "Le jardin 20"
+    by_id = peer.heard("Announce", object=site.object("20"))
+    assert (by_id["http"], by_id["heard"]["actor"]) == ("verified", site.commons)
+    assert (by_id["heard"]["objectType"], by_id["heard"]["objectName"]) == ("Page", "Le jardin 20")
+    assert peer.tell("lookup", actor="alice", target=site.object("20"))["proof"] == "verified"
     status, gone = site.get(site.object("4"))
     assert (status, gone["type"]) == (410, "Tombstone")
     assert not [one for one in peer.log() if (one.get("heard") or {}).get("object") == site.object("1")]

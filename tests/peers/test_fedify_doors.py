@@ -16,6 +16,7 @@ from open_doors import Doors, now
 from federation.activitypub import activities
 from federation.activitypub.activities import FollowRef, Saying, announce_activity, serialise
 from federation.activitypub.actors import Document
+from federation.activitypub.collections import PAGE_SIZE
 from federation.activitypub.names import Names
 from federation.activitypub.objects import Prove, tombstone
 from federation.ledger.ap_lanes import DeliveryState
@@ -36,8 +37,9 @@ def peer(start_peer: Callable[[], FedifyPeer]) -> FedifyPeer:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> CarrefourSite:
-    """A harvested instance; record 12 was public, and is no longer."""
+    """A harvested instance, whose outboxes have more than one page; record 12 was public, and is no longer."""
     made = CarrefourSite(tmp_path_factory.mktemp("carrefour"))
+    made.write(**{f"n{number}": (f"Le jardin {number}", "opendata") for number in range(100, 160)})
     made.run("harvest")
     made.write(n12=("Le jardin 12", "private"))
     made.run("harvest")
@@ -81,13 +83,47 @@ def test_the_peer_finds_and_reads_our_actors(peer: FedifyPeer, site: CarrefourSi
         assert found["json"]["id"] == actor
         finger = peer.tell("finger", target=actor)
         assert [link["href"] for link in finger["links"] if link["rel"] == "self"] == [actor]
+        assert peer.tell("lookup", actor="alice", target=f"@{finger['subject'].removeprefix('acct:')}") == found
+
+
+def test_the_peer_finds_our_actors_by_name(peer: FedifyPeer, site: CarrefourSite, doors: Doors) -> None:
+    """``@commons@host``, and so for each of our actors; a name that nobody has leads to nothing."""
+    names = {"commons": site.commons, "jardins": site.partner, "instance.actor": doors.names.instance}
+    for name, actor in names.items():
+        for written in (f"@{name}@{doors.names.authority}", f"acct:{name}@{doors.names.authority}"):
+            assert peer.tell("lookup", actor="alice", target=written)["json"]["id"] == actor
+    assert peer.tell("lookup", actor="alice", target=f"@nobody@{doors.names.authority}") is None
+
+
+def test_the_peer_knows_what_we_are(peer: FedifyPeer, site: CarrefourSite, doors: Doors) -> None:
+    """NodeInfo, found and read strictly by Fedify."""
+    found = peer.tell("nodeinfo", target=site.origin)
+    assert (found["software"]["name"], found["protocols"]) == ("carrefour", ["activitypub"])
+    assert (found["openRegistrations"], found["usage"]["users"]) == (False, {})
+    assert found["services"] == {"inbound": [], "outbound": []}
+
+
+def test_the_peer_walks_our_outboxes(peer: FedifyPeer, site: CarrefourSite, doors: Doors) -> None:
+    """From page to page, newest first; each activity is fetched by its id, and is there."""
+    doors.say_all()
+    walked = {
+        actor: peer.tell("walk", actor="alice", target=f"{actor}/outbox") for actor in (site.partner, site.commons)
+    }
+    for actor, kind in ((site.partner, "Create"), (site.commons, "Announce")):
+        ids = [item["id"] for item in walked[actor]["items"]]
+        assert len(set(ids)) == len(ids) == walked[actor]["total"] > PAGE_SIZE
+        assert ids == sorted(ids, reverse=True)
+        assert {item["type"] for item in walked[actor]["items"]} == {kind}
+    created = {item["id"]: item["object"] for item in walked[site.partner]["items"]}
+    assert set(created.values()) >= {site.object("1"), site.object("100")}
+    assert {item["object"] for item in walked[site.commons]["items"]} == set(created)
 
 
 def test_the_peer_reads_our_objects_and_collections(peer: FedifyPeer, site: CarrefourSite, doors: Doors) -> None:
     """An object with its proof, an outbox, a tombstone."""
     found = peer.tell("lookup", actor="alice", target=site.object("1"))
     assert (found["type"], found["json"]["name"]) == ("Page", "Le jardin 1")
-    assert found["json"]["proof"]["cryptosuite"] == "eddsa-jcs-2022"
+    assert (found["json"]["proof"]["cryptosuite"], found["proof"]) == ("eddsa-jcs-2022", "verified")
     assert peer.tell("lookup", actor="alice", target=f"{site.partner}/outbox")["type"] == "OrderedCollection"
     assert peer.tell("lookup", actor="alice", target=f"{site.partner}/followers")["type"].endswith("Collection")
 
@@ -216,6 +252,8 @@ def test_what_harvests_bring_reaches_a_follower(
         whole = peer.heard("Announce", object=entry["heard"]["id"])
         assert (whole["http"], whole["inner"], whole["heard"]["actor"]) == ("verified", "verified", site.commons)
     assert peer.heard("Announce", object=site.object("20"))["heard"]["objectName"] == "Le jardin 20"
+    seen = peer.tell("lookup", actor="alice", target=site.object("20"))
+    assert (seen["json"]["name"], seen["proof"]) == ("Le jardin 20", "verified")
     assert peer.tell("lookup", actor="alice", target=site.object("4")) is None
     gone = requests.get(site.object("4"), headers={"Accept": "application/activity+json"}, timeout=30)
     assert (gone.status_code, gone.json()["type"]) == (410, "Tombstone")

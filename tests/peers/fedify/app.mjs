@@ -1,23 +1,21 @@
-// A real ActivityPub server for tests, made of Fedify alone: two actors, inboxes that note what Fedify made of each
+// A real ActivityPub server for tests, made of Fedify alone: three actors, inboxes that note what Fedify made of each
 // request, and a control door on another loopback port. It must never judge a signature by anything but Fedify.
 //
 // Standard output has one line: {"origin": …, "control": …}. It ends when told so, or when its standard input does.
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import { createServer } from "node:http";
 import { createFederation, generateCryptoKeyPair, MemoryKvStore } from "@fedify/fedify";
 import { verifyObject, verifyRequestDetailed } from "@fedify/fedify/sig";
 import {
-  Accept, Activity, Announce, Create, Delete, Endpoints, Follow, isActor, Organization, Person, Reject, Undo, Update,
+  Accept, Activity, Announce, Create, Delete, Endpoints, Follow, isActor, Object as Thing, Organization, Person, Reject,
+  Tombstone, Undo, Update,
 } from "@fedify/vocab";
 import jsonld from "@fedify/vocab-runtime/jsonld";
 import { configure } from "@logtape/logtape";
+import { asIfPublic, CAVAGE, dialectOf, RFC9421, withKnocks } from "./wire.mjs";
 
-const CAVAGE = "draft-cavage-http-signatures-12";
-const RFC9421 = "rfc9421";
-const DIALECT = { [CAVAGE]: "cavage", [RFC9421]: "rfc9421" };
 const LISTENED = { Create, Update, Delete, Announce, Follow, Accept, Reject, Undo };
-const ACTORS = { alice: Person, asso: Organization };
+const ACTORS = { alice: Person, asso: Organization, bruno: Person };
 
 await configure({
   sinks: { stderr: (record) => process.stderr.write(`${record.category.join(".")}: ${record.message.join("")}\n`) },
@@ -35,30 +33,14 @@ const keys = new Map(); // actor name: key pairs
 const followers = new Map(); // actor name: Map of follower's id to its inboxes
 const following = new Map(); // actor name: Map of followed id to the id of our Follow and its state
 const documents = new Map(); // path: {status, json}, served as they are
+const gone = new Set(); // actors that have left
 let answering = { mode: "accept", embeds: true }; // what a Follow gets: accept, reject or none, with it in full or by id
+let refusing = { dialects: [], status: 401 }; // the dialects that inboxes do not read, and what they say to them
 
 function note(entry) {
   log.push({ n: log.length + 1, ...entry });
   for (const wake of waiting) wake();
   waiting.clear();
-}
-
-// Every signed request that Fedify sends, knock by knock.
-const knocks = new AsyncLocalStorage();
-const plainFetch = globalThis.fetch;
-globalThis.fetch = async (input, init) => {
-  const request = input instanceof Request ? input : new Request(input, init);
-  const dialect = dialectOf(request.headers);
-  const knock = { method: request.method, url: request.url, dialect, status: 0 };
-  knocks.getStore()?.push(knock);
-  const response = await plainFetch(input, init);
-  knock.status = response.status;
-  return response;
-};
-
-function dialectOf(headers) {
-  if (headers.has("signature-input")) return DIALECT[RFC9421];
-  return headers.has("signature") ? DIALECT[CAVAGE] : null;
 }
 
 // -- the federation --------------------------------------------------------------------------------------------------
@@ -103,6 +85,7 @@ async function keyPairs(name) {
 
 async function describe(context, name) {
   if (!(name in ACTORS)) return null;
+  if (gone.has(name)) return new Tombstone({ id: context.getActorUri(name) });
   const pairs = await context.getActorKeyPairs(name);
   return new ACTORS[name]({
     id: context.getActorUri(name),
@@ -176,10 +159,10 @@ async function verdicts(context, request, json) {
   };
 }
 
-async function proofVerdict(json, loaders) {
+async function proofVerdict(json, loaders, type = Activity) {
   if (json === null || typeof json !== "object" || !("proof" in json)) return "none";
   const { signature: _, ...unsigned } = json;
-  return await verifyObject(Activity, unsigned, loaders).then(
+  return await verifyObject(type, unsigned, loaders).then(
     (verified) => (verified === null ? "refused" : "verified"),
     (error) => String(error),
   );
@@ -192,6 +175,11 @@ async function answerPublic(incoming, outgoing) {
     const { status, json } = documents.get(path);
     note({ kind: "asked", path, dialect: dialectOf(request.headers) });
     return writeJson(outgoing, status, json, "application/activity+json");
+  }
+  const dialect = dialectOf(request.headers);
+  if (incoming.method === "POST" && refusing.dialects.includes(dialect)) {
+    note({ kind: "refused", path, dialect, json: parsed(await request.text()) });
+    return writeJson(outgoing, refusing.status, { error: "no valid signature" });
   }
   const data = { heard: null, errors: [], after: [] };
   const main = federations[RFC9421];
@@ -221,9 +209,8 @@ function fresh(kind) {
 }
 
 async function deliver(firstKnock, sender, recipient, activity) {
-  const made = [];
   const context = federations[firstKnock].createContext(new URL(origin), { after: [] });
-  const failure = await knocks.run(made, async () => {
+  const { result: failure, knocks: made } = await withKnocks(async () => {
     try {
       await context.sendActivity(sender, recipient, activity, { immediate: true });
       return null;
@@ -254,13 +241,13 @@ async function senderOf(name, sign) {
 }
 
 const commands = {
-  async follow({ actor, target, dialect = RFC9421 }) {
+  async follow({ actor, target, sign = "both", dialect = RFC9421 }) {
     const followed = await targetOf(actor, target);
     const context = federations[RFC9421].createContext(new URL(origin), { after: [] });
     const said = new Follow({ id: fresh("Follow"), actor: context.getActorUri(actor), object: followed.id });
     if (!following.has(actor)) following.set(actor, new Map());
     following.get(actor).set(followed.id.href, { id: said.id.href, state: "asked" });
-    return await deliver(dialect, { identifier: actor }, followed, said);
+    return await deliver(dialect, await senderOf(actor, sign), followed, said);
   },
   async unfollow({ actor, target }) {
     const followed = await targetOf(actor, target);
@@ -300,6 +287,14 @@ const commands = {
   answer({ mode, embeds }) {
     answering = { mode, embeds };
   },
+  // The dialects ("cavage", "rfc9421") that inboxes refuse from now on, as servers do that read one only.
+  refuse({ dialects, status = 401 }) {
+    refusing = { dialects, status };
+  },
+  // An actor is no more: its address answers 410.
+  leave({ actor }) {
+    gone.add(actor);
+  },
   serve({ path, json, status = 200 }) {
     documents.set(path, { status, json });
     return origin + path;
@@ -309,7 +304,26 @@ const commands = {
     const context = federations[RFC9421].createContext(new URL(origin), { after: [] });
     const documentLoader = await context.getDocumentLoader({ identifier: actor });
     const found = await context.lookupObject(target, { documentLoader });
-    return found === null ? null : { type: found.constructor.name, json: await found.toJsonLd() };
+    if (found === null) return null;
+    const loaders = { documentLoader, contextLoader: context.contextLoader };
+    const { document } = await documentLoader(found.id.href);
+    const proof = await proofVerdict(document, loaders, Thing);
+    return { type: found.constructor.name, json: await found.toJsonLd(), proof };
+  },
+  // All that Fedify finds in a collection, page by page, each thing fetched by its id.
+  async walk({ actor, target }) {
+    const context = federations[RFC9421].createContext(new URL(origin), { after: [] });
+    const documentLoader = await context.getDocumentLoader({ identifier: actor });
+    const collection = await context.lookupObject(target, { documentLoader });
+    const items = [];
+    for await (const item of context.traverseCollection(collection, { documentLoader })) {
+      items.push({ id: item.id.href, type: item.constructor.name, object: item.objectId?.href ?? null });
+    }
+    return { total: collection.totalItems, items };
+  },
+  async nodeinfo({ target }) {
+    const context = federations[RFC9421].createContext(new URL(origin), { after: [] });
+    return await asIfPublic(new URL(target).origin, (named) => context.lookupNodeInfo(named));
   },
   async finger({ target }) {
     return await federations[RFC9421].createContext(new URL(origin), { after: [] }).lookupWebFinger(target);
