@@ -23,21 +23,22 @@ from federation.activitypub.resolve import ABOUT_OBJECTS, BRINGING, Statement
 from federation.errors import ConfigError, PeerError
 from federation.ledger import Ledger
 from federation.ledger.ap_deliveries import Target
-from federation.ledger.ap_inbox import InboxRow, InboxState, Outcome
+from federation.ledger.ap_inbox import InboxRow, InboxState, Outcome, held_in
 from federation.ledger.ap_objects import ObjectRow, ObjectState, refusal
 from federation.ledger.ap_peers import ActorRow, BindingRow
-from federation.ledger.records import RecordStatus
+from federation.ledger.records import PRESENT
 from federation.ledger.runs import Order
 from federation.ledger.times import from_text, to_text
-from federation.model import RawRecord, RunReport, RunState, Severity
+from federation.model import Part, RawRecord, RunReport, RunState, Severity
 from federation.pipeline.mapping import Naming
 from federation.pipeline.peering import PeerPartner
 from federation.pipeline.pushed import PushedActivity, PushedRecord
 from federation.pipeline.sources import Source
-from federation.pipeline.timely import when
+from federation.pipeline.timely import UPDATED, when
 
 _OLDER = "older-than-known"  # rule: something later is known of the record
 _HELD = "held"
+_PRESENT = frozenset(state.value for state in PRESENT)
 _AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
 
 
@@ -157,7 +158,7 @@ class Graphs:
         judged = self._judged(report, group, records)
         with self._ledger.write() as tx:
             group = [one for one in group if not self._ledger.ap_inbox.ended(one.row.id, tx)]
-            taken = [one for one in group if judged.get(one.said.name, _HELD) == _HELD]
+            taken = [one for one in group if one.said.name not in judged]
             self._ledger.ap_objects.put(
                 [self._row(one, name, records[one.said.name], known.get(one.said.name), report) for one in taken], tx
             )
@@ -199,8 +200,8 @@ class Graphs:
         """What becomes of an activity after its run; who is to hear of it does."""
         if rule == _OLDER:
             return Outcome(one.row.id, InboxState.DROPPED, "older")
-        if rule == _HELD:  # the guard asks a person; the run that is approved then brings it
-            return Outcome(one.row.id, InboxState.DONE, _HELD)
+        if rule == _HELD:  # the guard asks a person; what is approved is worked on again
+            return Outcome(one.row.id, InboxState.HELD, held_in(report.run))
         if rule is not None:
             self._tell_sender(one, report, tx)
             return Outcome(one.row.id, InboxState.QUARANTINED, "record-refused")
@@ -219,12 +220,23 @@ class Graphs:
                 if rule is not None:
                     found[one.said.name] = rule
         if report.state is RunState.HELD:
-            states = self._ledger.records.get([record for record in records.values() if record is not None])
-            for one in group:
-                state = states.get(records[one.said.name] or "")
-                online = state is not None and state.state != RecordStatus.WITHDRAWN
-                if online is (one.said.kind == "Delete"):
-                    found.setdefault(one.said.name, _HELD)
+            for one in self._waiting(report, group, records):
+                found.setdefault(one.said.name, _HELD)
+        return found
+
+    def _waiting(self, report: RunReport, group: Sequence[Ready], records: Records) -> list[Ready]:
+        """What the guard has withheld of a run: what is not in the graph as it says, nor gone as it says."""
+        names = [record for record in records.values() if record is not None]
+        states, kept = self._ledger.records.get(names), self._ledger.records.restrictions(names)
+        changes = any(Part.CHANGES in hold.parts for hold in report.holds)
+        found = []
+        for one in group:
+            record = records[one.said.name] or ""
+            online = record in states and states[record].state in _PRESENT
+            said = min(to_text(_stated(one.said) or one.said.received.at), to_text(report.started))
+            behind = changes and online and str(kept.get(record, {}).get(UPDATED, "")) < said
+            if behind or online is (one.said.kind == "Delete"):
+                found.append(one)
         return found
 
     def _row(
