@@ -6,7 +6,7 @@ proved: each effect and the end of its activity are one transaction, or the effe
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from federation.activitypub.deaths import Deaths
 from federation.activitypub.deciding import Act, Decider, End, Piece, Snapshot, piece_of
-from federation.activitypub.exchange import Busy, RemoteFault
+from federation.activitypub.exchange import MAX_PER_HOST, Busy, RemoteFault
 from federation.activitypub.graphs import Graphs, Ready, Writing
 from federation.activitypub.hiding import Hiding
 from federation.activitypub.refusal import Refused
@@ -33,8 +33,10 @@ _CLAIMED_AT_ONCE = 50
 _DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
 _LOOK = timedelta(hours=1)
 _WAIT = 0.05  # seconds for which answers of others are waited for while nothing else is to be done here
+_GATHER = timedelta(seconds=1)  # for which decisions come together while more are under way
 
-Judged = End | Act | Ready
+Judged = End | Act | Ready | None
+"""None: there was no room to fetch."""
 
 _QUARANTINE = ("context:", "jsonld:", "expansion:", "quads:", "field:", "record:", "json:")
 """Rules of steps 11 to 14: what they refuse keeps its bytes, for a mended reader may take it."""
@@ -74,7 +76,11 @@ class Intake:
         self._clock, self._holder = clock, holder
         self._pool = ThreadPoolExecutor(threads, "intake")
         self._hand: deque[_InHand] = deque()
+        self._full: set[str] = set()
+        """Hosts that speak of more than may be fetched at once."""
         self._looked: datetime | None = None
+        self._since: datetime | None = None
+        """When the first of what is decided on, and not yet written, was."""
         self._deaths = Deaths(ledger)
         self._begun = False
 
@@ -90,15 +96,17 @@ class Intake:
         self._resend()
         self._claim()
         if not self._hand:
+            self._full.clear()
             return hidden
         self._judge()
         done = self._judged()
-        if done:
+        if self._are_enough(done):
             try:
                 self._settle(done, writer)
             finally:
                 gone = {id(one) for one in done}
                 self._hand = deque(one for one in self._hand if id(one) not in gone)
+                self._since = None
         return True
 
     def close(self) -> None:
@@ -119,11 +127,14 @@ class Intake:
     def _claim(self) -> None:
         now = self._clock()
         held = sum(len(one.piece.row.raw or b"") for one in self._hand)
+        known = {one.piece.row.id for one in self._hand}
         most, at_once = (1, 1) if self._deaths.careful else (BATCH, _CLAIMED_AT_ONCE)
         while len(self._hand) < most and held < MAX_BYTES:
             rows = self._ledger.ap_inbox.claim(self._holder, now, now + LEASE, at_once)
             ends = []
             for row in rows:
+                if row.id in known:  # its lease had ended, and has been renewed by this
+                    continue
                 if not self._deaths.may_try(row.id):
                     end = self._later(row, "intake:crash")
                     ends.append(Outcome(row.id, end.state, end.rule, end.next_try))
@@ -140,22 +151,27 @@ class Intake:
                 return
 
     def _judge(self) -> None:
-        """Begin to decide on what stands behind nothing else about the same object."""
+        """Begin to decide on what stands behind nothing else about its object, and has a host that may be asked."""
         snapshot: Snapshot | None = None
         before: set[str] = set()
+        flying = Counter(one.piece.row.host for one in self._hand if one.judged is not None and not one.judged.done())
         for one in self._hand:
-            if one.judged is None and one.piece.about not in before:
+            host = one.piece.row.host
+            room = host not in self._full or flying[host] < MAX_PER_HOST
+            if one.judged is None and room and one.piece.about not in before:
                 snapshot = snapshot or Snapshot.of(self._ledger)
                 one.judged = self._pool.submit(self._decided, one.piece, snapshot)
+                flying[host] += 1
             before.add(one.piece.about)
 
     def _decided(self, piece: Piece, snapshot: Snapshot) -> Judged:
         """Decide, in a thread of its own; what is refused is an end too."""
         try:
             return self._decider.decide(piece, snapshot)
-        except (RemoteFault, Busy) as fault:
-            passing = isinstance(fault, Busy) or fault.passing
-            return self._later(piece.row, fault.rule) if passing else End(InboxState.DROPPED, fault.rule)
+        except Busy:
+            return None  # we are, nobody else: it is no try
+        except RemoteFault as fault:
+            return self._later(piece.row, fault.rule) if fault.passing else End(InboxState.DROPPED, fault.rule)
         except Refused as error:
             kept = error.rule.startswith(_QUARANTINE)
             return End(InboxState.QUARANTINED if kept else InboxState.DROPPED, error.rule)
@@ -168,7 +184,20 @@ class Intake:
         wait(futures, _WAIT, FIRST_COMPLETED)
         if len(futures) > 1:
             wait(futures, _WAIT)  # a batch costs one run: the more in it the better
-        return [one for one in self._hand if one.judged is not None and one.judged.done()]
+        done = [one for one in self._hand if one.judged is not None and one.judged.done()]
+        for one in done:
+            if one.judged is not None and one.judged.result() is None:
+                one.judged = None  # it stays in hand, and is decided on when there is room
+                self._full.add(one.piece.row.host)
+        return [one for one in done if one.judged is not None]
+
+    def _are_enough(self, done: Sequence[_InHand]) -> bool:
+        """Whether what has been decided on is to be written: all that could be, or as much as came in a moment."""
+        if not done:
+            return False
+        now = self._clock()
+        self._since = self._since or now
+        return len(done) == len({one.piece.about for one in self._hand}) or abs(now - self._since) >= _GATHER
 
     # -- writing
 
@@ -181,7 +210,7 @@ class Intake:
                 round_.outcomes.append(Outcome(row.id, judged.state, judged.rule, judged.next_try))
             elif isinstance(judged, Act):
                 round_.acts.append((row, judged))
-            else:
+            elif judged is not None:
                 round_.ready.append(judged)
         self._end(round_.outcomes)
         self._act(round_.acts)
