@@ -265,6 +265,8 @@ class Decider:
             return self._of_stranger(piece)
         if (end := self._held_back(piece, actor)) is not None:
             return end
+        if self._is_approved(piece) and self._directory.is_gone(id_of(document["object"])):
+            return _drop("object-gone")  # withdrawn while it waited, when its Delete was about nothing that we had
         known = self._ledger.ap_objects.get(id_of(document["object"]))
         whole = binding is None
         said = self._resolver.statement(

@@ -119,6 +119,22 @@ def test_the_queue_is_decided_on(desk: IntakeDesk, peers: Peers) -> None:
         peers.approve(waiting["follow"], "ana")
 
 
+def test_what_was_withdrawn_while_it_waited_is_not_let_in(desk: IntakeDesk, peers: Peers) -> None:
+    """Of whoever is nobody's partner a Delete changes nothing; but a record that its origin calls gone never enters."""
+    for key in ("1", "2"):
+        desk.give(desk.activity("Create", desk.page(key)))
+    gone = str(desk.page("1")["id"])
+    assert desk.give(desk.activity("Delete", {"id": gone, "type": "Tombstone"})).outcome == "delete-unknown"
+    desk.world.documents[gone] = desk.fault(410)
+    desk.bind()
+    waiting = {one.reference: one for one in peers.queue()}
+    for reference in waiting:
+        peers.approve(reference, "ana")
+    desk.work()
+    outcomes = [desk.ledger.ap_inbox.get(int(reference[1:])) for reference in sorted(waiting)]
+    assert [row.outcome for row in outcomes if row is not None] == ["object-gone", "taken"]
+
+
 def test_a_bound_partner_may_be_held_back(desk: IntakeDesk, peers: Peers) -> None:
     """With `ask` each of its records waits for a yes."""
     desk.bind()
