@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from federation.activitypub.actors import RFC_9421, SYNC_PROFILE
 from federation.activitypub.authority import Actor, Document, changed_members, check_actor, origin_of
-from federation.activitypub.exchange import FetchBudget, RemoteBody, RemoteFault, Sign
+from federation.activitypub.exchange import FetchBudget, RemoteFault, Sign
+from federation.activitypub.fetching import Fetcher
 from federation.activitypub.hearing import implements
 from federation.activitypub.refusal import Refused
-from federation.activitypub.remote import RemoteDocument, is_as2
+from federation.activitypub.remote import is_as2
 from federation.activitypub.strictjson import MAX_JSONLD_BYTES, parse
 from federation.activitypub.webfinger import JRD
 from federation.ledger import Ledger
@@ -33,36 +34,6 @@ _TOLD = ("key_ids", "keys", "inbox", "shared_inbox")
 """What operators are to hear of when it changes: by whoever has it, an actor can be taken over (abuse 23)."""
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"@?(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?)@(?P<host>[^@/?#\s]{1,255})", re.ASCII)
-
-
-class Fetcher(Protocol):
-    """remote.Remote, as far as it is needed here."""
-
-    def fetch_document(
-        self,
-        url: str,
-        *,
-        sign: Sign | None = None,
-        budget: FetchBudget | None = None,
-        seconds: float = ...,
-        limit: int = ...,
-        wait: float = ...,
-    ) -> RemoteDocument:
-        """Fetch an AS2 document from the origin its id names. Raises RemoteFault, Busy, Refused."""
-
-    def fetch_bytes(
-        self,
-        url: str,
-        *,
-        accept: str,
-        takes: Callable[[str], bool],
-        limit: int,
-        sign: Sign | None = None,
-        budget: FetchBudget | None = None,
-        seconds: float = ...,
-        wait: float = ...,
-    ) -> RemoteBody:
-        """Fetch a body of another kind under the same guard. Raises RemoteFault, Busy, Refused."""
 
 
 class Directory:

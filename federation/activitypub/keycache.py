@@ -24,10 +24,10 @@ from federation.activitypub.authority import (
     same_origin,
 )
 from federation.activitypub.exchange import Busy, FetchBudget, RemoteFault, Sign, Slots
+from federation.activitypub.fetching import Documents
 from federation.activitypub.keys import PublicKey, decode_multikey, read_public_pem
 from federation.activitypub.origins import origin_of, without_fragment
 from federation.activitypub.refusal import Refused, Unauthorised
-from federation.activitypub.remote import RemoteDocument
 from federation.activitypub.strictjson import MAX_JSONLD_BYTES
 from federation.ledger.ap_keys import KeyUse, RemoteKey
 from federation.ledger.times import from_text
@@ -46,22 +46,6 @@ IN_MEMORY: Final = 4096
 GONE: Final = "key:gone"
 """Rule: the owner's server says that the key is gone for good (410). It is as little proof as any other failure."""
 _BUSY: Final = "key:passing"
-
-
-class Fetcher(Protocol):
-    """Remote, as far as keys need it."""
-
-    def fetch_document(
-        self,
-        url: str,
-        *,
-        sign: Sign | None = None,
-        budget: FetchBudget | None = None,
-        seconds: float = ...,
-        limit: int = ...,
-        wait: float = ...,
-    ) -> RemoteDocument:
-        """Fetch an AS2 document from the origin its id names. Raises RemoteFault, Busy, Refused."""
 
 
 class Shelf(Protocol):
@@ -108,7 +92,7 @@ class _Known:
 class KeyCache:
     """One per process, safe for threads. ``sign``: as the instance, for servers that ask for signed requests."""
 
-    def __init__(self, shelf: Shelf, remote: Fetcher, now: Callable[[], datetime], sign: Sign | None = None) -> None:
+    def __init__(self, shelf: Shelf, remote: Documents, now: Callable[[], datetime], sign: Sign | None = None) -> None:
         self._shelf, self._remote, self._now, self._sign = shelf, remote, now, sign
         self._memory: OrderedDict[_Name, _Known] = OrderedDict()
         self._guard = threading.Lock()

@@ -11,13 +11,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection
 
 from federation.activitypub.audience import is_public
 from federation.activitypub.authority import same_origin
-from federation.activitypub.exchange import FetchBudget, RemoteFault, Sign
+from federation.activitypub.exchange import RemoteFault, Sign
+from federation.activitypub.fetching import Documents
 from federation.activitypub.origins import origin_of
 from federation.activitypub.refusal import Refused
 from federation.activitypub.remote import RemoteDocument
@@ -40,22 +41,13 @@ _ID = 2_048
 _SECONDS = 15.0
 
 
-class Fetching(Protocol):
-    """remote.Remote, as far as it is needed here."""
-
-    def fetch_document(
-        self, url: str, *, sign: Sign | None = None, budget: FetchBudget | None = None, seconds: float = 10.0
-    ) -> RemoteDocument:
-        """Fetch an AS2 document from the origin its id names. Raises RemoteFault, Busy, Refused."""
-
-
 class Outboxes:
     """``pause`` waits some seconds; ``stop`` says whether to leave a walk, which then begins anew next time."""
 
     def __init__(
         self,
         ledger: Ledger,
-        remote: Fetching,
+        remote: Documents,
         clock: Callable[[], datetime],
         pause: Callable[[float], object],
         sign: Sign | None = None,

@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
-from federation.activitypub.exchange import FetchBudget, RemoteBody, RemoteFault, Sign
+from federation.activitypub.exchange import RemoteBody, RemoteFault, Sign
+from federation.activitypub.fetching import Bodies
 from federation.activitypub.objects import record_digest
 from federation.activitypub.origins import same_origin
 from federation.catalogue.records import web_address
@@ -37,24 +38,6 @@ _DIGEST = re.compile(r"sha-256:[0-9a-f]{64}", re.ASCII)
 _XOR = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 _MOST = 2**62
-
-
-class Fetching(Protocol):
-    """remote.Remote, as far as it is needed here."""
-
-    def fetch_bytes(
-        self,
-        url: str,
-        *,
-        accept: str,
-        takes: Callable[[str], bool],
-        limit: int,
-        sign: Sign | None = None,
-        budget: FetchBudget | None = None,
-        seconds: float = 10.0,
-        wait: float = 0.0,
-    ) -> RemoteBody:
-        """Fetch a body from the origin it is asked of. Raises RemoteFault, Busy, Refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +90,7 @@ class PeerFeed:
     """One peer. Safe for threads. Every method raises RemoteFault, Busy, Refused."""
 
     def __init__(
-        self, remote: Fetching, origin: str, sign: Sign | None = None, stop: Callable[[], bool] = lambda: False
+        self, remote: Bodies, origin: str, sign: Sign | None = None, stop: Callable[[], bool] = lambda: False
     ) -> None:
         """``stop`` says whether nothing is to be asked any more."""
         self.origin = origin

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from federation.activitypub import outboxes, peerfeed
 from federation.activitypub.catchup import CatchUp, Haul
 from federation.activitypub.exchange import Sign
+from federation.activitypub.fetching import Fetcher
 from federation.activitypub.origins import origin_of
 from federation.activitypub.outboxes import Outboxes, note_place, read_place
 from federation.activitypub.peerfeed import PeerFeed
@@ -51,10 +51,6 @@ class Writing(Protocol):
 
     def push_records(self, partner: PeerPartner, records: Sequence[PushedRecord]) -> RunReport:
         """Take records of one partner of another Carrefour into the graph."""
-
-
-class Asking(peerfeed.Fetching, outboxes.Fetching, Protocol):
-    """remote.Remote, as far as it is needed here."""
 
 
 @dataclass(slots=True)
@@ -110,7 +106,7 @@ class Reconciler:
     def __init__(
         self,
         ledger: Ledger,
-        remote: Asking,
+        remote: Fetcher,
         clock: Callable[[], datetime],
         sign: Sign | None = None,
     ) -> None:

@@ -27,8 +27,8 @@ from federation.activitypub.authority import (
     owner_of,
     same_origin,
 )
-from federation.activitypub.directory import Fetcher
 from federation.activitypub.exchange import FetchBudget, RemoteFault, Sign
+from federation.activitypub.fetching import Fetcher
 from federation.activitypub.keys import PublicKey
 from federation.activitypub.quads import own_statements
 from federation.activitypub.refusal import Forbidden, Refused
@@ -156,12 +156,12 @@ class Resolver:
     ) -> Statement:
         actor, name = actor_of(document), id_of(document["object"])
         said = Statement("Delete", actor, name, document, None, received)
-        if known.owner is None or known.owner == actor:
+        if known.owner == actor:
             return said
-        # by the Application of its origin: the origin itself must say that the object is gone
-        if standing is not Standing.EMBEDDED or not self._is_gone(name, budget):
+        # whose it is we do not know, or the Application of its origin speaks: the origin must say that it is gone
+        if (known.owner is not None and standing is not Standing.EMBEDDED) or not self._is_gone(name, budget):
             raise Forbidden("state:owner")
-        return replace(said, actor=known.owner, confirmed=True)
+        return replace(said, actor=known.owner or actor, confirmed=True)
 
     def _is_gone(self, name: str, budget: FetchBudget) -> bool:
         try:
