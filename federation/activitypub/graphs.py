@@ -36,6 +36,8 @@ from federation.pipeline.pushed import PushedActivity, PushedRecord
 from federation.pipeline.sources import Source
 from federation.pipeline.timely import UPDATED, when
 
+NO_OWNER = "no-owner"
+"""Rule: the origin of an object is to say whose it is, before it is taken from anybody."""
 _OLDER = "older-than-known"  # rule: something later is known of the record
 _HELD = "held"
 _PRESENT = frozenset(state.value for state in PRESENT)
@@ -142,7 +144,8 @@ class Graphs:
             source = writer.source(binding.source)
             naming = Naming(source, self._names.origin)
             records: Records = {one.said.name: _record(naming, one.said) for one in group}
-            if not (group := self._unclashing(group, records, known, failed)):
+            group = self._owned(self._unclashing(group, records, known, failed), records, known, failed)
+            if not group:
                 return
             self._reserve(group, binding.source, records, known)
             report, name = writer.push(source, [_pushed(one) for one in group]), binding.source
@@ -195,6 +198,23 @@ class Graphs:
             else:
                 kept[record] = one
         return list(kept.values())
+
+    def _owned(
+        self,
+        group: Sequence[Ready],
+        records: Records,
+        known: Mapping[str, ObjectRow],
+        failed: list[tuple[InboxRow, str, bool]],
+    ) -> list[Ready]:
+        """Those of which it is clear whose they are: what came by a visit is nobody's until its origin says so.
+
+        Of several actors that push for one partner none takes over what is another's (abuse 14).
+        """
+        unclear = {one.said.name for one in group if one.said.name not in known and not one.said.confirmed}
+        found = self._ledger.records.get([iri for name in unclear if (iri := records[name]) is not None])
+        visited = {name for name in unclear if records[name] in found}
+        failed.extend((one.row, NO_OWNER, False) for one in group if one.said.name in visited)
+        return [one for one in group if one.said.name not in visited]
 
     def _told(self, one: Ready, rule: str | None, report: RunReport, tx: Connection) -> Outcome:
         """What becomes of an activity after its run; who is to hear of it does."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from federation.activitypub.deaths import Deaths
 from federation.activitypub.deciding import Act, Decider, End, Piece, Snapshot, piece_of
 from federation.activitypub.exchange import MAX_PER_HOST, Busy, RemoteFault
-from federation.activitypub.graphs import Graphs, Ready, Writing
+from federation.activitypub.graphs import NO_OWNER, Graphs, Ready, Writing
 from federation.activitypub.hiding import Hiding
 from federation.activitypub.refusal import Refused
 from federation.errors import EngineUnavailable
@@ -247,7 +247,7 @@ class Intake:
         if again:
             end = self._later(row, rule)
             return Outcome(row.id, end.state, end.rule, end.next_try)
-        if rule in {"no-date", "tombstone"} and not (row.outcome or "").startswith("confirm:"):
+        if rule in {"no-date", "tombstone", NO_OWNER} and not (row.outcome or "").startswith("confirm:"):
             return Outcome(row.id, InboxState.RETRY, f"confirm:{rule}", self._clock())
         kept = rule in {"source-idle", "peer-actor"}
         return Outcome(row.id, InboxState.QUARANTINED if kept else InboxState.DROPPED, rule)
