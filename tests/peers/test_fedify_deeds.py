@@ -104,11 +104,14 @@ def test_what_the_peer_says_of_others_things_is_dropped(peer: FedifyPeer, site: 
     assert counted(site, "Like", site.object("2")) == 1
 
 
-@pytest.mark.parametrize("sign", ["http", "both"])
+@pytest.mark.parametrize(("sign", "known"), [("http", True), ("both", True), ("http", False)])
 def test_an_actor_that_leaves_is_a_follower_no_more(
-    start_peer: Callable[[], FedifyPeer], site: CarrefourSite, sign: Sign
+    start_peer: Callable[[], FedifyPeer], site: CarrefourSite, sign: Sign, known: bool
 ) -> None:
-    """The Delete of an actor counts once its own address answers 410; before that it changes nothing."""
+    """The Delete of an actor counts once its own address answers 410; before that it changes nothing.
+
+    So it is where we do not know its key (any more), and nobody can prove the Delete.
+    """
     peer = start_peer()
     bruno = peer.actor("bruno")
     for actor in (site.partner, site.commons):
@@ -119,6 +122,9 @@ def test_an_actor_that_leaves_is_a_follower_no_more(
     assert f"{bruno} → {site.commons}  accepted" in site.run("peers", "show", bruno)
 
     peer.tell("leave", actor="bruno")
+    if not known:
+        site.stop()
+        site.serve()
     gone = saying(peer, "Delete", bruno, "left", "bruno")
     assert done(site, peer.send("bruno", site.commons, gone, sign)) == (InboxState.DONE, "actor-gone")
     assert f"{bruno} → {site.commons}  accepted" not in site.run("peers", "show", urlsplit(peer.origin).netloc)

@@ -94,6 +94,17 @@ def test_a_peer_that_reads_rfc9421_only_is_reached_by_the_second_knock(
     peer.unfollow("alice", site.partner)
 
 
+def test_a_peer_that_signs_by_rfc9421_is_answered_so(start_peer: Callable[[], FedifyPeer], site: CarrefourSite) -> None:
+    """What a host has been heard to sign in, and was verified, it reads: the first knock is the right one."""
+    peer = start_peer()
+    peer.refuse("cavage")
+    assert peer.follow("alice", site.partner, "http", "rfc9421")["failure"] is None
+    entry = peer.heard("Accept", actor=site.partner)
+    assert (entry["dialect"], entry["http"], refused(peer, 0)) == ("rfc9421", "verified", [])
+    learns(site, peer, "rfc9421")
+    peer.unfollow("alice", site.partner)
+
+
 def test_a_peer_that_changes_its_mind_is_learnt_anew(start_peer: Callable[[], FedifyPeer], site: CarrefourSite) -> None:
     """A remembered dialect that is refused one day is given up for the other."""
     peer = start_peer()
