@@ -129,19 +129,11 @@ class Site:
 
     def post(self, message: Message, **more: str) -> Told:
         """Send a message as it is, with more headers."""
-        headers = [*message.headers, *((name.replace("_", "-"), value) for name, value in more.items())]
-        lines = [f"{message.method} {message.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
-        if not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers):
-            lines.append(f"Content-Length: {len(message.body)}")
-        return self.raw("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + message.body)
+        return send(self.port, message, **more)
 
     def raw(self, request: bytes) -> Told:
         """Send bytes on a connection of their own, and read one answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
-            connection.sendall(request)
-            response = http.client.HTTPResponse(connection)
-            response.begin()
-            return Told(response.status, {n.lower(): v for n, v in response.getheaders()}, response.read())
+        return send_raw(self.port, request)
 
 
 @dataclass(frozen=True)
@@ -151,6 +143,24 @@ class Told:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+def send(port: int, message: Message, **more: str) -> Told:
+    """Send a message as it is to a port of the loopback, with more headers."""
+    headers = [*message.headers, *((name.replace("_", "-"), value) for name, value in more.items())]
+    lines = [f"{message.method} {message.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    if not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers):
+        lines.append(f"Content-Length: {len(message.body)}")
+    return send_raw(port, "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + message.body)
+
+
+def send_raw(port: int, request: bytes) -> Told:
+    """Send bytes on a connection of their own, and read one answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return Told(response.status, {n.lower(): v for n, v in response.getheaders()}, response.read())
 
 
 @dataclass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from ap_active import BAD, Active
 from ap_intake_desk import ACTOR, AS2, BASE, COMMONS, HOST, PEER, PUBLIC, IntakeDesk, Peer
 
 from federation.ledger.ap_peers import BlockRow
@@ -161,34 +161,6 @@ def test_a_blocked_owner_does_not_come_through_others(desk: IntakeDesk, subject:
     third = desk.activity("Announce", announce["object"], FOREIGN)
     assert desk.give(third).outcome == "blocked-inner"
     assert unharmed(desk)
-
-
-BAD = (
-    "<script>alert(1)</script>",
-    '<img src=x onerror="alert(1)">',
-    '"><svg/onload=alert(1)>',
-    "<a href='javascript:alert(1)'>x</a>",
-    "<iframe src='data:text/html,<script>alert(1)</script>'></iframe>",
-    "<math><mi//xlink:href='data:x,<script>alert(1)</script>'>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-)
-
-
-class Active(HTMLParser):
-    """Finds what a page would run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Look at one tag."""
-        for name, value in attrs:
-            scheme = urlsplit((value or "").strip()).scheme if name in {"href", "src", "action"} else ""
-            if name.startswith("on") or scheme in {"javascript", "data", "vbscript"}:
-                self.found.append(f"{tag} {name}={value}")
-        if tag in {"iframe", "object", "embed", "math"} or (tag == "script" and not dict(attrs).get("src")):
-            self.found.append(tag)
 
 
 @pytest.mark.abuse(37)
