@@ -102,7 +102,10 @@ def _request(client: socket.socket) -> Asked | None:
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += client.recv(65536)
+        piece = client.recv(65536)
+        if not piece:
+            return None  # it ended amid its request
+        body += piece
     method, target, _ = first.split(" ", 2)
     return Asked(method, target, headers, body)
 
