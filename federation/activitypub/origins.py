@@ -52,8 +52,7 @@ def origin_of(url: object) -> Origin:
     One parse for every purpose (FEP-fe34; RFC 6454; UTS 46 once). Refused: user information, backslashes, spaces,
     %-signs and zone ids in the host, a final dot, numbers that are no dotted IPv4.
     """
-    scheme, host, port, _rest = _split(url)
-    return Origin(scheme, host, port)
+    return _split(url)[0]
 
 
 def address_of(url: object) -> str:
@@ -61,12 +60,12 @@ def address_of(url: object) -> str:
 
     Origin parsed, no fragment, %-escapes in upper case (RFC 3986, 6.2.2.1), what is not ASCII in UTF-8 escapes.
     """
-    scheme, host, port, rest = _split(url)
+    origin, rest = _split(url)
     path = rest.partition("#")[0]
     if _BAD_ESCAPE.search(path):
         raise Refused("url:escape")
     path = quote(_ESCAPE.sub(lambda found: found[0].upper(), path), safe=_SAFE)
-    return f"{Origin(scheme, host, port)}{path if path.startswith('/') else '/' + path}"
+    return f"{origin}{path if path.startswith('/') else '/' + path}"
 
 
 def same_origin(*urls: object) -> bool:
@@ -82,26 +81,32 @@ def without_fragment(url: str) -> str:
     return url.partition("#")[0]
 
 
-def _split(url: object) -> tuple[str, str, int, str]:
+def _split(url: object) -> tuple[Origin, str]:
     if not isinstance(url, str):
         raise Refused("url:form")
     return _parsed(url)
 
 
 @functools.lru_cache(maxsize=4096)
-def _parsed(url: str) -> tuple[str, str, int, str]:
+def _parsed(url: str) -> tuple[Origin, str]:
     if not 0 < len(url) <= MAX_URL or _FORBIDDEN.search(url):
         raise Refused("url:form")
     whole = _URL.fullmatch(url)
     if whole is None or (scheme := whole["scheme"].lower()) not in _PORTS:
         raise Refused("url:scheme")
-    authority = _AUTHORITY.fullmatch(whole["authority"])
+    return _origin(scheme, whole["authority"]), whole["rest"] or ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _origin(scheme: str, written: str) -> Origin:
+    """Read an authority: addresses are new with each activity, their hosts are not."""
+    authority = _AUTHORITY.fullmatch(written)
     if authority is None:
         raise Refused("url:authority")
     port = int(authority["port"] or _PORTS[scheme])
     if not 0 < port < 65536:
         raise Refused("url:port")
-    return scheme, _host(authority["host"]), port, whole["rest"] or ""
+    return Origin(scheme, _host(authority["host"]), port)
 
 
 def _host(written: str) -> str:
