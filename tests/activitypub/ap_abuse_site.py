@@ -138,6 +138,11 @@ class Victim:
         found: bool = self._sparql(asked)["boolean"]
         return found
 
+    def speaks_of(self, subject: str) -> bool:
+        """Whether any public graph says anything of a subject."""
+        found: bool = self._sparql(f"ASK {{ GRAPH ?g {{ <{subject}> ?p ?o }} }}")["boolean"]
+        return found
+
     def records(self, partner: str) -> dict[str, str]:
         """The public records of a partner: names by IRI."""
         home = f"{self.origin}/records/{partner}/"

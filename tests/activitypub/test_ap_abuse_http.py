@@ -204,6 +204,75 @@ def test_an_object_has_exactly_one_owner(world: World) -> None:
     world.unharmed()
 
 
+@pytest.mark.abuse(11)
+def test_one_host_written_in_other_ways_is_another(world: World) -> None:
+    """A final dot, a user, an escape, numbers for an address: none speaks for ada, nor makes us ask for a key."""
+    here, ada, port = world.here, world.ada, world.home.port
+    asked = len(world.home.asked) + len(world.foreign.asked)
+    ends = []
+    for host in (
+        *(f"127.0.0.1.:{port}", f"eve@127.0.0.1:{port}", f"127.0.0.1%2F:{port}", f"127.1:{port}", f"0x7f.0.0.1:{port}"),
+        *(f"127.0.0.1:{port}@{world.foreign.port}", f"[::ffff:127.0.0.1]:{port}", f"127.0.0.1:0{port}"),
+    ):
+        actor = f"http://{host}/users/ada"
+        for said in (ada.says("Create", ada.page("x11", name=STOLEN), actor=actor), ada.says("Like", here.commons)):
+            ends.append(str(here.post(ada, said, key_id=f"{actor}#main-key").status))
+    assert set(ends) <= {"400", "401"}, ends
+    assert len(world.home.asked) + len(world.foreign.asked) == asked
+    world.unharmed()
+
+
+# ---- JSON-LD
+
+
+@pytest.mark.abuse(26)
+def test_keywords_in_a_body_are_refused_at_the_border(world: World) -> None:
+    """Nothing is hidden where plain JSON does not look."""
+    ada, hidden = world.ada, world.ada.page("x26", name=STOLEN)
+    words = ("@graph", "@included", "@reverse", "@nest", "@index", "@set", "@id", "@type", "@list", "@vocab", "@base")
+    said = [ada.says("Create", ada.page("x26b", **{word: [hidden]})) for word in words]
+    said += [ada.says("Create", ada.page("x26b"), **{word: hidden}) for word in words]
+    assert set(world.give(ada, *said)) == {"400"}
+    world.unharmed()
+
+
+@pytest.mark.abuse(25, 27, 28, 29, 30, 32)
+def test_tricks_of_json_ld_say_nothing_and_reach_nobody(world: World) -> None:
+    """Terms for keys and inboxes, nodes of others, remote contexts, terms redefined, contexts in contexts, cliques."""
+    here, ada, victim = world.here, world.ada, world.eve.page("x27", name=STOLEN)
+    evil, remote = "https://evil.example/", world.eve.serve_at("/context", {"@context": {"name": "as:summary"}})
+    nested: dict[str, Any] = {"a": "https://x.example/a"}
+    for _ in range(10):
+        nested = {"a": {"@id": "https://x.example/a", "@context": nested}}
+    nodes = [
+        {"id": f"_:n{one}", "type": "Note", "tag": [{"id": f"_:n{other}"} for other in range(8)]} for one in range(8)
+    ]
+    keys = {"foo": "http://www.w3.org/ns/ldp#inbox", "bar": "https://w3id.org/security#publicKeyPem"}
+    tricks: list[tuple[Any, dict[str, Any]]] = [
+        ([AS2, keys], {"foo": f"{evil}inbox", "bar": f"{evil}key"}),
+        (AS2, {"attachment": [victim], "tag": [victim], "replies": victim}),
+        ([AS2, remote], {}),
+        ([AS2, {"name": f"{evil}name"}], {}),
+        ([AS2, {"@vocab": evil}], {}),
+        ([AS2, {"title": "@id"}], {"title": victim["id"]}),
+        ([AS2, nested], {"a": "b"}),
+        (AS2, {"tag": nodes}),
+    ]
+    asked = len(world.foreign.asked)
+    said = [
+        {**ada.says("Create", ada.page(f"25-{number}", **more)), "@context": context}
+        for number, (context, more) in enumerate(tricks)
+    ]
+    ends = world.give(ada, *said)
+    assert all(end.partition(":")[0] in {"done", "quarantined", "dropped", "400"} for end in ends), ends
+    assert [end.partition(":")[0] for end in ends[3:7]] == ["quarantined"] * 4
+    assert len(world.foreign.asked) == asked
+    assert not here.says(evil)
+    assert not here.speaks_of(victim["id"])
+    world.unharmed()
+    assert world.give(ada, ada.says("Create", ada.page("25-honest"))) == ["done:taken"]
+
+
 # ---- what is passed on
 
 
