@@ -22,7 +22,7 @@ from federation.settings import load_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMMAND: Final = (sys.executable, "-c", "from federation.cli import main; main()")
-SECONDS: Final = 120
+SECONDS: Final = 240
 PARTNER: Final = "jardins"
 
 SOURCE: Final = """\

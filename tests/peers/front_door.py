@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from fedify_peer import Read
 
-SECONDS = 120
+SECONDS = 240
 _OWN = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
 
 
