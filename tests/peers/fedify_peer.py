@@ -26,9 +26,9 @@ INSTALL_SECONDS: Final = 300
 START_SECONDS: Final = 120
 ANSWER_SECONDS: Final = 180
 HEAR_SECONDS: Final = 180
-"""Deadlines, not waits: generous, as a machine that runs tests is a busy one. A delivery that took more than its 15
+"""Deadlines, not waits: generous, as a machine that runs tests is a busy one.
 
-seconds there is tried again after a minute, which is right, and is to be heard then.
+A delivery that took longer than its 15 seconds there is tried again after a minute, and is to be heard then.
 """
 
 Entry = dict[str, Any]
