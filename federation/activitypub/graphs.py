@@ -282,7 +282,7 @@ class Graphs:
             audience="public",
             provenance=provenance,
             deleted=to_text(stated or now) if deleted else None,
-            checked=to_text(now) if said.confirmed else (known.checked if known else None),
+            checked=to_text(now),  # its owner spoke of it: that is as good as a look
         )
 
     def _tell_sender(self, one: Ready, report: RunReport, tx: Connection) -> None:

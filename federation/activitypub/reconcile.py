@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -21,6 +21,7 @@ from federation.activitypub.fetching import Fetcher
 from federation.activitypub.origins import origin_of
 from federation.activitypub.outboxes import Outboxes, note_place, read_place
 from federation.activitypub.peerfeed import PeerFeed
+from federation.activitypub.rechecks import Rechecks, Writing
 from federation.activitypub.refusal import Refused
 from federation.errors import ConfigError, PeerError
 from federation.ledger import Ledger
@@ -29,7 +30,7 @@ from federation.ledger.ap_objects import ObjectRow, ObjectState
 from federation.ledger.ap_peers import SyncRow
 from federation.ledger.records import PRESENT
 from federation.ledger.times import to_text
-from federation.model import RunReport, RunState
+from federation.model import RunState
 from federation.pipeline.peering import PeerPartner
 from federation.pipeline.pushed import PushedRecord
 
@@ -44,13 +45,6 @@ _FOLLOWS = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 _AGAIN = frozenset({RunState.ABANDONED, RunState.FAILED, RunState.INCOMPLETE})
 _LIVE = frozenset(state.value for state in PRESENT)
-
-
-class Writing(Protocol):
-    """The writing side of an open instance (writer.Writer), as far as it is needed here."""
-
-    def push_records(self, partner: PeerPartner, records: Sequence[PushedRecord]) -> RunReport:
-        """Take records of one partner of another Carrefour into the graph."""
 
 
 @dataclass(slots=True)
@@ -114,6 +108,8 @@ class Reconciler:
         self._stop = threading.Event()
         self._outboxes = Outboxes(ledger, remote, clock, self._stop.wait, sign, self._stop.is_set)
         self._walked: dict[str, Future[int]] = {}
+        self._rechecks = Rechecks(ledger, remote, clock, self._stop.wait, sign, self._stop.is_set)
+        self._checking: Future[frozenset[str]] | None = None
         self._pool = ThreadPoolExecutor(PEERS_AT_ONCE, "sync")
         self._walks: dict[str, _Walk] = {}
         self._pauses: dict[str, _Pause] = {}
@@ -126,6 +122,10 @@ class Reconciler:
             self._look(now)
         for actor in [actor for actor, walked in self._walked.items() if walked.done()]:
             self._walked.pop(actor).result()  # a ledger that is away is everybody's concern
+        if self._checking is not None and self._checking.done():
+            checked, self._checking = self._checking, None
+            if sum(self._rechecks.withdraw(source, writer) for source in sorted(checked.result())):
+                return True
         for actor, walk in list(self._walks.items()):
             if walk.coming.done():
                 del self._walks[actor]  # it comes back as the last: the others' turn
@@ -136,6 +136,7 @@ class Reconciler:
     def wait(self, seconds: float) -> bool:
         """Wait until a peer has given something; False if none is being caught up with. For commands and tests."""
         coming: list[Future[Any]] = [*(walk.coming for walk in self._walks.values()), *self._walked.values()]
+        coming += [] if self._checking is None else [self._checking]
         wait(coming, seconds, FIRST_COMPLETED)
         return bool(coming)
 
@@ -154,9 +155,14 @@ class Reconciler:
         for row in self._ledger.ap_syncs.due(now - WEEK):
             if row.actor not in self._walks and self._may_ask(row.actor, now):
                 self._begin(row)
+        if self._checking is not None:
+            return  # both ask the same hosts, and neither more than twice a second
         for actor in self._outboxes.due(now):
             if actor not in self._walked and self._may_ask(actor, now):
                 self._walked[actor] = self._pool.submit(self._outboxes.walk, actor)
+        due = [] if self._walked else self._rechecks.due(now, lambda owner: self._may_ask(owner, now))
+        if due:
+            self._checking = self._pool.submit(self._rechecks.look, due)
 
     def _may_ask(self, actor: str, now: datetime) -> bool:
         """Nobody asks a peer that has just failed, whose breaker is open, or that is blocked."""

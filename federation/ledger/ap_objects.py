@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from federation.ledger.ap_schema import ap_object
 from federation.ledger.database import Database
@@ -31,7 +31,8 @@ class ObjectState(StrEnum):
 class ObjectRow(NamedTuple):
     """An object. ``updated``: as its owner says it; ``digest``: of its record data; ``checked``: last seen there.
 
-    ``provenance``: plain values (activity, announcer, method, key, sha256, time). All times are ledger times.
+    ``misses``: how often in a row it was not there when we looked. ``provenance``: plain values (activity, announcer,
+    method, key, sha256, time). All times are ledger times.
     """
 
     id: str
@@ -46,8 +47,10 @@ class ObjectRow(NamedTuple):
     provenance: Mapping[str, Any]
     deleted: str | None = None
     checked: str | None = None
+    misses: int = 0
 
 
+_LOST = 2  # misses in a row
 _COLUMNS = [ap_object.c[name] for name in ObjectRow._fields]
 
 
@@ -74,6 +77,11 @@ def refusal(known: ObjectRow | None, owner: str, updated: datetime | None, creat
 def erased_id(object_: str) -> str:
     """The name under which an erased object stays known: nothing leads back from it."""
     return f"erased:{hashlib.sha256(object_.encode()).hexdigest()}"
+
+
+def _unseen(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    old = ap_object.c.checked.is_(None) | (ap_object.c.checked < to_text(before))
+    return ap_object.c.state == ObjectState.LIVE.value, old
 
 
 class Objects:
@@ -174,22 +182,48 @@ class Objects:
         where = (ap_object.c.owner == owner, ap_object.c.state.in_([state.value for state in states]))
         return {row.id: row for row in self._select(where)}
 
-    def to_check(self, checked_before: datetime, limit: int = 100) -> list[ObjectRow]:
-        """Live objects that nobody has seen at their origin since before then (monthly re-check)."""
-        old = ap_object.c.checked.is_(None) | (ap_object.c.checked < to_text(checked_before))
-        return self._select((ap_object.c.state == ObjectState.LIVE.value, old), limit)
+    def to_check(self, checked_before: datetime, limit: int = 100, but_hosts: Iterable[str] = ()) -> list[ObjectRow]:
+        """Live objects that nobody has seen at their origin since before then (monthly re-check), longest ago first."""
+        where = (*_unseen(checked_before), ap_object.c.host.not_in(list(but_hosts)))
+        query = select(*_COLUMNS).where(*where)
+        oldest = (ap_object.c.checked.is_not(None), ap_object.c.checked, ap_object.c.id)
+        with self._database.read() as tx:
+            return [ObjectRow._make(row) for row in tx.execute(query.order_by(*oldest).limit(limit))]
 
-    def checked(self, ids: Iterable[str], now: datetime) -> None:
-        """Note that objects were seen at their origin."""
-        with self._database.write() as tx:
-            for part in in_parts(ids):
-                tx.execute(update(ap_object).where(ap_object.c.id.in_(part)).values(checked=to_text(now)))
+    def is_checked(self, source: str, checked_before: datetime) -> bool:
+        """Whether none of the live objects of a source is to be looked for: at its time, or again as it was missed."""
+        missed_once = and_(ap_object.c.state == ObjectState.LIVE.value, ap_object.c.misses == 1)
+        due = or_(missed_once, and_(*_unseen(checked_before)))
+        with self._database.read() as tx:
+            return not tx.scalar(select(exists().where(ap_object.c.source == source, due)))
+
+    def lost(self, source: str) -> list[ObjectRow]:
+        """The live objects of a source that were not at their origin twice."""
+        live = ap_object.c.state == ObjectState.LIVE.value
+        return self._select((ap_object.c.source == source, live, ap_object.c.misses >= _LOST))
+
+    def checked(self, ids: Iterable[str], now: datetime, tx: Connection | None = None) -> None:
+        """Note that objects were seen at their origin, or count as seen then."""
+        self._note(ids, {"checked": to_text(now), "misses": 0}, tx)
+
+    def missed(self, ids: Iterable[str], checked: datetime, tx: Connection | None = None) -> None:
+        """Note that objects were not at their origin; ``checked`` says from when the next look is counted."""
+        self._note(ids, {"checked": to_text(checked), "misses": ap_object.c.misses + 1}, tx)
+
+    def postpone(self, ids: Iterable[str], checked: datetime, tx: Connection | None = None) -> None:
+        """Note that objects could not be looked for."""
+        self._note(ids, {"checked": to_text(checked)}, tx)
 
     def counts(self) -> dict[str, int]:
         """Number of objects by state."""
         with self._database.read() as tx:
             rows = tx.execute(select(ap_object.c.state, func.count()).group_by(ap_object.c.state)).all()
         return {row[0]: row[1] for row in rows}
+
+    def _note(self, ids: Iterable[str], values: Mapping[str, Any], tx: Connection | None) -> None:
+        with self._database.write(tx) as tx:
+            for part in in_parts(ids):
+                tx.execute(update(ap_object).where(ap_object.c.id.in_(part)).values(values))
 
     def _turn(
         self, before: ObjectState, after: ObjectState, owner: str | None, host: str | None, tx: Connection

@@ -240,7 +240,9 @@ ap_object = Table(
     Column("provenance", JSON, nullable=False),
     Column("deleted", TIME),
     Column("checked", TIME),
+    Column("misses", Integer, nullable=False, server_default="0"),
     Index("ix_ap_object_source", "source", "state"),
+    _where("ix_ap_object_check", "checked", "id", condition="state = 'live'"),
 )
 
 ap_sync = Table(
