@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
@@ -23,7 +22,32 @@ Keep = Callable[[Sequence[Received], datetime], list[bool]]
 """Makes rows durable, in one transaction; for each, whether it is new. Raises EngineUnavailable."""
 
 
-_Batch = list[tuple[Received, Future[bool]]]
+class _Place:
+    """A row that waits, and what whoever waits for it is told. A lock does: a Future costs what a signature does."""
+
+    __slots__ = ("_told", "_wait", "row")
+
+    def __init__(self, row: Received) -> None:
+        self.row = row
+        self._told: bool | EngineUnavailable | None = None
+        self._wait = threading.Lock()
+        self._wait.acquire()
+
+    def tell(self, what: bool | EngineUnavailable) -> None:
+        """Answer, if that has not been done."""
+        if self._told is None:
+            self._told = what
+            self._wait.release()
+
+    def answer(self) -> bool:
+        """Wait for the answer. Raises EngineUnavailable."""
+        with self._wait:
+            if isinstance(self._told, EngineUnavailable):
+                raise self._told
+            return bool(self._told)
+
+
+_Batch = list[_Place]
 
 
 class GroupCommit:
@@ -54,16 +78,16 @@ class GroupCommit:
 
     def put(self, row: Received) -> bool:
         """Wait until a row is durable; give whether it is new. Raises EngineUnavailable: then it is not kept."""
-        waits: Future[bool] = Future()
+        place = _Place(row)
         with self._changed:
             if self._closed:
                 raise _closing()
-            self._waiting.append((row, waits))
+            self._waiting.append(place)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
                 self._thread.start()
             self._wake()
-        return waits.result()
+        return place.answer()
 
     def close(self) -> None:
         """Write what waits, and take no more."""
@@ -102,21 +126,20 @@ class GroupCommit:
 
     def _write(self, batch: _Batch) -> None:
         try:
-            answers = self._keep([row for row, _ in batch], self._now())
-            for (_, waits), new in zip(batch, answers, strict=True):
-                waits.set_result(new)
+            answers = self._keep([place.row for place in batch], self._now())
+            for place, new in zip(batch, answers, strict=True):
+                place.tell(new)
         except EngineUnavailable as error:
-            for _, waits in batch:
-                waits.set_exception(error)
+            for place in batch:
+                place.tell(error)
         finally:
             _refuse(batch)
 
 
 def _refuse(batch: _Batch) -> None:
     """Whatever happened, nobody waits for ever."""
-    for _, waits in batch:
-        if not waits.done():
-            waits.set_exception(_closing())
+    for place in batch:
+        place.tell(_closing())
 
 
 def _closing() -> EngineUnavailable:

@@ -323,7 +323,7 @@ def _row(message: Message, claim: _Claim, host: str, seen: str) -> Received:
     activity = claim.activity
     about = activity.get("object")
     named = about.get("id") if isinstance(about, Mapping) else about
-    evidence = _EVIDENCE | set(claim.covered)
+    evidence = _EVIDENCE.union(claim.covered)
     return Received(
         activity=str(activity["id"]),
         actor=claim.actor,
