@@ -68,6 +68,9 @@ class SampleMemory:
     def partners(self) -> list[PartnerRow]:
         return list(PARTNERS)
 
+    def since(self, slug: str | None = None) -> datetime | None:
+        return CHANGED
+
     def latest(self, iri: str, upto: int | None = None) -> Change | None:
         if iri in self.gone:
             return Change(2, self.gone[iri], Action.DELETE, iri, "", "")

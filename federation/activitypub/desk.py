@@ -97,14 +97,14 @@ class Desk:
 
     def _instance_profile(self) -> Profile:
         said = f"Le serveur de {self._name} : il signe ce que demande et suit ce commun. / The server of {self._name}."
-        return Profile(self._name, said, f"{self.names.origin}/")
+        return Profile(self._name, said, f"{self.names.origin}/", self._memory.sources.since())
 
     def _commons_profile(self) -> Profile:
         said = (
             f"Tous les projets de {self._name}, à mesure que les contributeurs les publient. / "
             f"Every project of {self._name}, as contributors publish them."
         )
-        return Profile(self._name, said, f"{self.names.origin}/projets")
+        return Profile(self._name, said, f"{self.names.origin}/projets", self._memory.sources.since())
 
     def _partner_profile(self, slug: str) -> Profile | None:
         known = self._memory.sources.partner(slug)
@@ -114,7 +114,8 @@ class Desk:
             f"Les projets que {known.name} publie dans {self._name}. / Projects that {known.name} publishes in "
             f"{self._name}."
         )
-        return Profile(known.name, said, f"{self.names.origin}/contributeur/{slug}")
+        since = self._memory.sources.since(slug)
+        return Profile(known.name, said, f"{self.names.origin}/contributeur/{slug}", since)
 
     def _is_actor(self, username: str) -> bool:
         return username in {INSTANCE, COMMONS} or self._memory.sources.partner(username) is not None

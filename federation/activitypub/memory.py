@@ -60,6 +60,9 @@ class Sources(Protocol):
     def partners(self) -> list[PartnerRow]:
         """Every partner, by slug."""
 
+    def since(self, slug: str | None = None) -> datetime | None:
+        """When the first run of a partner's sources began, or of any source if none is named; None before that."""
+
 
 class Changes(Protocol):
     """The change log."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from federation.ledger.database import Database
-from federation.ledger.schema import partner, source
+from federation.ledger.schema import partner, run, source
+from federation.ledger.times import from_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,19 @@ class Sources:
             ).all()
         return [PartnerRow(row.slug, row.name, row.url) for row in rows]
 
-    def note_run(self, source_id: str, run: str, tx: Connection | None = None) -> None:
-        """Remember ``run`` as the last one of a source, and as the first if there was none."""
+    def since(self, slug: str | None = None) -> datetime | None:
+        """When the first run of a partner's sources began, or of any source if none is named; None before that."""
+        query = select(func.min(run.c.started)).join_from(source, run, run.c.id == source.c.first_run)
+        with self._database.read() as tx:
+            found = tx.scalar(query if slug is None else query.where(source.c.partner == slug))
+        return None if found is None else from_text(found)
+
+    def note_run(self, source_id: str, name: str, tx: Connection | None = None) -> None:
+        """Remember the run ``name`` as the last one of a source, and as the first if there was none."""
         with self._database.write(tx) as tx:
-            tx.execute(update(source).where(source.c.id == source_id).values(last_run=run))
+            tx.execute(update(source).where(source.c.id == source_id).values(last_run=name))
             first = source.c.first_run.is_(None)
-            tx.execute(update(source).where(source.c.id == source_id, first).values(first_run=run))
+            tx.execute(update(source).where(source.c.id == source_id, first).values(first_run=name))
 
     def set_state(self, source_id: str, state: str, note: str | None = None) -> None:
         """Put a source into a state (``live``, ``paused``, ``retired``), and say why."""

@@ -106,6 +106,19 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(one)
 
 
+def test_an_actor_says_since_when_it_has_published(client: FlaskClient, platform: Platform) -> None:
+    """A partner since the first run of its sources; the instance and the commons since the first of all."""
+    first = platform._ledger.sources.since()
+    said = {name: read(client, f"{BASE}/{name}")[1] for name in ("actor", "actors/commons")}
+    slugs = [one.slug for one in platform._ledger.sources.partners()]
+    theirs = [read(client, f"{BASE}/actors/{slug}")[1]["published"] for slug in slugs]
+
+    assert first is not None
+    assert {one["published"] for one in said.values()} == {min(theirs)}
+    assert min(theirs)[:19] == first.isoformat()[:19]
+    assert client.get(said["actor"]["icon"]["url"].removeprefix(BASE)).mimetype == said["actor"]["icon"]["mediaType"]
+
+
 def test_every_retired_record_is_a_tombstone_that_says_why(client: FlaskClient, platform: Platform) -> None:
     """410 with the reason of the ledger, proved by its partner's key."""
     records = states(platform, RETIRED)

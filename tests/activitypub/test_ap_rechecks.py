@@ -52,7 +52,7 @@ class Look:
         """How an object stands."""
         row = self.desk.ledger.ap_objects.get(f"{HOST}/pages/{number}")
         assert row is not None
-        return row.state
+        return str(row.state)
 
 
 @pytest.fixture
