@@ -148,6 +148,7 @@ def test_what_is_fetched_must_be_what_was_named(world: World, served_as: dict[st
     lie = json.dumps(served_as).replace("HOME", world.home.origin).replace("FOREIGN", world.foreign.origin)
     page = world.ada.page("x15", name=STOLEN)
     world.ada.serve_at("/pages/x15", {**page, **json.loads(lie)})
+    world.ada.serve_at("/pages/y15", world.ada.page("y15", name=STOLEN))
     world.eve.serve_at("/pages/x15", {**page, **json.loads(lie)})
     assert refused(world.give(world.ada, world.ada.says("Create", page["id"])))
     world.unharmed()
@@ -455,6 +456,12 @@ def test_an_actor_that_is_gone_is_let_go_only_by_the_word_of_its_origin(world: W
     assert world.give(ghosts[0], ghosts[0].says("Delete", ghosts[0].id)) == ["done:actor-gone"]
     assert world.give(ghosts[1], ghosts[1].says("Delete", ghosts[1].id)) == ["401"]
     assert here.followers == before - 1
+    assert world.give(world.zoe, world.zoe.says("Follow", here.commons)) == ["done:follow-accepted"]
+    assert world.give(world.zoe, world.zoe.says("Delete", world.zoe.id)) == ["dropped:actor-not-gone"]
+    assert here.followers == before
+    follow = {"id": world.zoe.id, "type": "Follow", "actor": world.zoe.id, "object": here.commons}
+    assert world.give(world.zoe, world.zoe.says("Undo", follow)) == ["done:undo-done"]
+    assert here.followers == before - 1
 
 
 # ---- what it says
@@ -580,6 +587,10 @@ def test_a_blocked_actor_does_not_come_through_others_and_its_neighbours_do(worl
     here.platform.peers.unbind(other.id, "op")
     ends = world.give(eve, eve.says("Announce", letters), eve.says("Announce", proved))
     assert ends == ["dropped:blocked-inner", "dropped:announce-foreign"]
+    served_by_zoe = zoe.says("Create", zoe.page("x22", name=STOLEN))
+    zoe.serve_at(served_by_zoe["id"].removeprefix(world.foreign.origin), served_by_zoe)
+    in_eves_name = {**served_by_zoe, "actor": eve.id}
+    assert refused(world.give(world.ada, world.ada.says("Announce", in_eves_name)))
     assert world.give(eve, eve.says("Like", f"{here.origin}/objects/p/1")) != ["403"]
     here.platform.peers.unblock(zoe.id, "op")
     here.platform.peers.unbind(zoe.id, "op")
