@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -87,7 +88,28 @@ class Outcome(NamedTuple):
     next_try: datetime | None = None
 
 
+class _Kept(NamedTuple):
+    """A received activity as a row. ``headers``, ``verdict``: as JSON, or plain where the driver writes it."""
+
+    activity: str
+    actor: str
+    host: str
+    kind: str
+    object: str | None
+    raw: bytes
+    headers: Any
+    verdict: Any
+    audience: str
+    sha256: str
+    seen: str
+    received: str
+    state: str
+    next_try: str
+
+
 _COLUMNS = [ap_inbox.c[name] for name in InboxRow._fields]
+_SEEN = select(exists().where(ap_inbox.c.seen == bindparam("b_seen")))
+"""Built once: building it costs more than the database does."""
 _HELD = "held:"
 
 
@@ -101,7 +123,8 @@ class Inbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        insert = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+        self._insert = insert(ap_inbox).on_conflict_do_nothing()
 
     # -- coming in
 
@@ -113,22 +136,30 @@ class Inbox:
         if not rows:
             return []
         came = to_text(now)
-        values = [
-            {**row._asdict(), "received": came, "state": InboxState.ACCEPTED.value, "next_try": came} for row in rows
-        ]
-        statement = self._insert(ap_inbox).on_conflict_do_nothing().returning(ap_inbox.c.activity)
+        values = [_Kept(*row, came, InboxState.ACCEPTED.value, came) for row in rows]
         with self._database.write(tx) as tx:
-            new = set(tx.execute(statement, values).scalars())
+            new = self._keep(values, tx)
         answers = []
         for row in rows:
             answers.append(row.activity in new)
             new.discard(row.activity)
         return answers
 
+    def _keep(self, rows: Sequence[_Kept], tx: Connection) -> set[str]:
+        """Insert rows; give the ids of those that were not known."""
+        if self._database.dialect == "postgresql":
+            statement = self._insert.returning(ap_inbox.c.activity)
+            return set(tx.execute(statement, [row._asdict() for row in rows]).scalars())
+        # SQLite has one writer, which holds its lock by now: what is new has a number after the last one
+        last = tx.exec_driver_sql("SELECT coalesce(max(id), 0) FROM ap_inbox").scalar_one()
+        plain = [row._replace(headers=_json(row.headers), verdict=_json(dict(row.verdict))) for row in rows]
+        self._database.put_rows(tx, self._insert, plain)
+        return set(tx.exec_driver_sql("SELECT activity FROM ap_inbox WHERE id > ?", (last,)).scalars())
+
     def seen(self, hash_: str) -> bool:
         """Whether this very request (signature and body) has been kept before."""
         with self._database.read() as tx:
-            return bool(tx.scalar(select(exists().where(ap_inbox.c.seen == hash_))))
+            return bool(tx.scalar(_SEEN, {"b_seen": hash_}))
 
     def known(self, activities: Iterable[str]) -> frozenset[str]:
         """Those of some activity ids that have been kept before."""
@@ -301,3 +332,7 @@ class Inbox:
         with self._database.read() as tx:
             rows = tx.execute(select(*_COLUMNS).where(*where).order_by(order).limit(limit)).all()
         return [InboxRow._make(row) for row in rows]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -43,6 +44,7 @@ class Database:
                 f"Le réglage `ledger_url` est inutilisable : {error}",
             ) from error
         self.shown = parsed.render_as_string(hide_password=True)
+        self._written: WeakKeyDictionary[Insert, tuple[str, tuple[str, ...]]] = WeakKeyDictionary()
 
     @property
     def dialect(self) -> str:
@@ -88,18 +90,22 @@ class Database:
         """Run an insert or upsert for many rows, each a named tuple with a value for every column of the table.
 
         Straight to a driver that numbers its parameters (SQLite's): naming them, row by row, took longer than the
-        database itself. No column may need a conversion (JSON). Raises EngineUnavailable.
+        database itself. No column may need a conversion (JSON). A statement object that is used
+        again, for rows of one kind, is written once. Raises EngineUnavailable.
         """
         if not rows:
             return
         if not tx.dialect.positional:
             tx.execute(statement, [row._asdict() for row in rows])
             return
-        compiled = statement.compile(dialect=tx.dialect, column_keys=list(rows[0]._fields))
-        names: Sequence[str] = getattr(compiled, "positiontup", None) or ()
+        written = self._written.get(statement)
+        if written is None:
+            compiled = statement.compile(dialect=tx.dialect, column_keys=list(rows[0]._fields))
+            written = self._written[statement] = str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
+        sql, names = written
         places = [rows[0]._fields.index(name) for name in names]
         in_order = rows if places == list(range(len(rows[0]))) else [tuple(row[at] for at in places) for row in rows]
-        tx.exec_driver_sql(str(compiled), [tuple(row) for row in in_order])
+        tx.exec_driver_sql(sql, [tuple(row) for row in in_order])
 
     def scour(self) -> None:
         """Write the database anew, so that its files keep nothing of what was deleted. Takes its size in time and room.
