@@ -150,7 +150,7 @@ function heardAnswer(heard, kind, follow) {
 async function verdicts(context, request, json) {
   const documentLoader = await context.getDocumentLoader({ identifier: "asso" });
   const loaders = { documentLoader, contextLoader: context.contextLoader };
-  const http = await verifyRequestDetailed(request.clone(), loaders).catch((error) => error);
+  const http = await verifyRequestDetailed(request, loaders).catch((error) => error);
   return {
     dialect: dialectOf(request.headers),
     http: http instanceof Error ? String(http) : http.verified ? "verified" : http.reason.type,
@@ -170,24 +170,23 @@ async function proofVerdict(json, loaders, type = Activity) {
 
 async function answerPublic(incoming, outgoing) {
   const request = await readRequest(incoming, origin);
-  const path = new URL(request.url).pathname;
+  const { pathname: path } = new URL(request().url);
+  const dialect = dialectOf(request().headers);
   if (documents.has(path) && incoming.method === "GET") {
     const { status, json } = documents.get(path);
-    note({ kind: "asked", path, dialect: dialectOf(request.headers) });
+    note({ kind: "asked", path, dialect });
     return writeJson(outgoing, status, json, "application/activity+json");
   }
-  const dialect = dialectOf(request.headers);
   if (incoming.method === "POST" && refusing.dialects.includes(dialect)) {
-    note({ kind: "refused", path, dialect, json: parsed(await request.text()) });
+    note({ kind: "refused", path, dialect, json: parsed(await request().text()) });
     return writeJson(outgoing, refusing.status, { error: "no valid signature" });
   }
   const data = { heard: null, errors: [], after: [] };
   const main = federations[RFC9421];
-  if (incoming.method !== "POST") return await write(outgoing, await main.fetch(request, { contextData: data }));
-  const body = await request.clone().text();
-  const json = parsed(body);
-  const judged = await verdicts(main.createContext(request, data), request, json);
-  const response = await main.fetch(request, { contextData: data });
+  if (incoming.method !== "POST") return await write(outgoing, await main.fetch(request(), { contextData: data }));
+  const json = parsed(await request().text());
+  const judged = await verdicts(main.createContext(request(), data), request(), json);
+  const response = await main.fetch(request(), { contextData: data });
   await write(outgoing, response);
   const { heard, errors } = data;
   note({ kind: "inbox", path, status: response.status, ...judged, heard, errors, activity: json });
@@ -343,22 +342,24 @@ const commands = {
 
 async function answerControl(incoming, outgoing) {
   const request = await readRequest(incoming, "http://control");
-  const command = commands[new URL(request.url).pathname.slice(1)];
+  const command = commands[new URL(request().url).pathname.slice(1)];
   if (command === undefined) return writeJson(outgoing, 404, { error: "no such command" });
   try {
-    writeJson(outgoing, 200, await command(await request.json()));
+    writeJson(outgoing, 200, await command(await request().json()));
   } catch (error) {
     writeJson(outgoing, 500, { error: String(error?.stack ?? error) });
   }
 }
 
+// Makes the request anew for each use: of clones that share a body, one that the garbage collector takes may end the
+// body of the others.
 async function readRequest(incoming, base) {
   const pieces = [];
   for await (const piece of incoming) pieces.push(piece);
   const headers = new Headers();
   for (let i = 0; i < incoming.rawHeaders.length; i += 2) headers.append(incoming.rawHeaders[i], incoming.rawHeaders[i + 1]);
   const body = incoming.method === "GET" || incoming.method === "HEAD" ? undefined : Buffer.concat(pieces);
-  return new Request(base + incoming.url, { method: incoming.method, headers, body });
+  return () => new Request(base + incoming.url, { method: incoming.method, headers, body });
 }
 
 async function write(outgoing, response) {
