@@ -6,7 +6,7 @@ One push per source and batch; then the ledger is told in one transaction. Must 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from federation.activitypub.audience import addressees
 from federation.activitypub.follows import Post
 from federation.activitypub.names import Names
 from federation.activitypub.origins import origin_of
+from federation.activitypub.relay import Heard
 from federation.activitypub.resolve import ABOUT_OBJECTS, BRINGING, Statement
 from federation.errors import ConfigError, PeerError
 from federation.ledger import Ledger
@@ -73,8 +74,8 @@ class Writing(Protocol):
 class Relaying(Protocol):
     """What announces to the followers of the commons (relay.py)."""
 
-    def pass_on(self, kind: str, activity: str, object_: str, raw: bytes, tx: Connection | None = None) -> None:
-        """Announce what a bound partner has sent us, by the bytes that were received."""
+    def pass_on(self, heard: Iterable[Heard], tx: Connection | None = None) -> None:
+        """Announce what bound partners have sent us, by the bytes that were received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +161,14 @@ class Graphs:
             raise Retry(f"run-{report.state.value}")
         judged = self._judged(report, group, records)
         with self._ledger.write() as tx:
-            group = [one for one in group if not self._ledger.ap_inbox.ended(one.row.id, tx)]
+            unended = self._ledger.ap_inbox.unended([one.row.id for one in group], tx)
+            group = [one for one in group if one.row.id in unended]
             taken = [one for one in group if one.said.name not in judged]
             self._ledger.ap_objects.put(
                 [self._row(one, name, records[one.said.name], known.get(one.said.name), report) for one in taken], tx
             )
             self._ledger.ap_inbox.settle([self._told(one, judged.get(one.said.name), report, tx) for one in group], tx)
+            self._relay.pass_on(self._heard(taken), tx)
 
     def _reserve(self, group: Sequence[Ready], source: str, records: Records, known: Mapping[str, ObjectRow]) -> None:
         """Note whose the records of new objects are, before the log tells of them: else they would go out as ours."""
@@ -189,10 +192,11 @@ class Graphs:
     ) -> list[Ready]:
         """Those whose record belongs to no other object: one record IRI, one object id (design, section 3)."""
         kept: dict[str, Ready] = {}
+        wanted = {one.said.name: records[one.said.name] or one.said.name for one in group}
+        owners = self._ledger.ap_objects.by_records(iri for name, iri in wanted.items() if name not in known)
         for one in group:
-            record = records[one.said.name] or one.said.name
-            new = one.said.name not in known
-            owner = self._ledger.ap_objects.by_record(record) if new else None
+            record = wanted[one.said.name]
+            owner = owners.get(record) if one.said.name not in known else None
             if record in kept or (owner is not None and owner.id != one.said.name):
                 failed.append((one.row, "record:taken", False))
             else:
@@ -225,9 +229,13 @@ class Graphs:
         if rule is not None:
             self._tell_sender(one, report, tx)
             return Outcome(one.row.id, InboxState.QUARANTINED, "record-refused")
-        if one.binding is not None and one.row.raw is not None and may_announce(one.said, self._names):
-            self._relay.pass_on(one.said.kind, one.row.activity, one.said.name, one.row.raw, tx)
         return Outcome(one.row.id, InboxState.DONE, "taken")
+
+    def _heard(self, taken: Sequence[Ready]) -> Iterator[Heard]:
+        """What of that which was taken in the commons passes on."""
+        for one in taken:
+            if one.binding is not None and one.row.raw is not None and may_announce(one.said, self._names):
+                yield Heard(one.said.kind, one.row.activity, one.said.name, one.row.raw)
 
     def _judged(self, report: RunReport, group: Sequence[Ready], records: Records) -> Mapping[str, str]:
         """What a run did not take, by object: the rule of the finding that says why, or that the guard holds it."""

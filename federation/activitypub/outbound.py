@@ -77,8 +77,10 @@ class Outbound:
         self._firsts = {}
         letters: list[Letter] = []
         erased: list[str] = []
-        for change in {one.record: one for one in changes}.values():
-            letters += self._of_change(change, erased)
+        latest = {self._record(one): one for one in {one.record: one for one in changes}.values()}
+        theirs = self._ledger.ap_objects.by_records(latest)  # pushed by their partners, who speak for them
+        for record, change in latest.items():
+            letters += [] if record in theirs else self._of_change(record, change, erased)
         with self._ledger.write() as tx:
             if self._ledger.ap_activities.last_seq(tx) <= start:  # else another process was here
                 self._ledger.ap_activities.blank(erased, tx)
@@ -88,12 +90,11 @@ class Outbound:
 
     # -- one change ---------------------------------------------------------------------------------------------
 
-    def _of_change(self, change: Change, erased: list[str]) -> list[Letter]:
+    def _of_change(self, record: str, change: Change, erased: list[str]) -> list[Letter]:
         """What is to be said of a change. ``erased`` takes the activities whose bytes are to go."""
-        record = self._record(change)
         object_id = self._names.object(record)
-        if object_id is None or self._ledger.ap_objects.by_record(record) is not None:
-            return []  # of another instance, or pushed by its partner, who speaks for it
+        if object_id is None:
+            return []  # of another instance
         now, partner = self._objects.embedded(record), self._names.partner(partner_of(record, self._names.origin))
         rows = [row for row in self._ledger.ap_activities.of_object(object_id) if row.actor == partner]
         said = _said(rows)

@@ -6,7 +6,8 @@ Must never pass on an Announce: of what is not our own, whoever calls has asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,19 +18,24 @@ from federation.ledger.ap_activities import NewActivity
 from federation.ledger.times import to_text
 
 
+class Heard(NamedTuple):
+    """What a bound partner has sent us. ``kind``: Create, Update or Delete; ``raw``: the bytes that were received."""
+
+    kind: str
+    activity: str
+    object: str
+    raw: bytes
+
+
 class Relay:
     """One per process, over the sender of what our actors say."""
 
     def __init__(self, names: Names, sender: Sender) -> None:
         self._names, self._sender = names, sender
 
-    def pass_on(self, kind: str, activity: str, object_: str, raw: bytes, tx: Connection | None = None) -> None:
-        """Announce what a bound partner has sent us, by the bytes that were received.
-
-        ``kind``: Create, Update or Delete; ``activity``, ``object_``: their ids. With ``tx`` in the transaction that
-        notes what became of it.
-        """
-        self._sender.keep(list(self.letters(kind, activity, object_, raw)), tx)
+    def pass_on(self, heard: Iterable[Heard], tx: Connection | None = None) -> None:
+        """Announce what bound partners have sent us. With ``tx`` in the transaction that notes what became of it."""
+        self._sender.keep([letter for one in heard for letter in self.letters(*one)], tx)
 
     def letters(
         self, kind: str, activity: str, object_: str, body: bytes, seq: int | None = None, *, first: bool = False

@@ -108,6 +108,8 @@ class _Kept(NamedTuple):
 
 
 _COLUMNS = [ap_inbox.c[name] for name in InboxRow._fields]
+_AT_ONCE = 500
+"""Numbers in one statement."""
 _SEEN = select(exists().where(ap_inbox.c.seen == bindparam("b_seen")))
 """Built once: building it costs more than the database does."""
 _HELD = "held:"
@@ -233,6 +235,14 @@ class Inbox:
         query = select(ap_inbox.c.next_try).where(ap_inbox.c.id == id_).with_for_update()
         row = tx.execute(query).one_or_none()
         return row is None or row.next_try is None
+
+    def unended(self, ids: Sequence[int], tx: Connection) -> frozenset[int]:
+        """Those of some activities that have not reached an end: what is not ours any more is not applied twice."""
+        found: set[int] = set()
+        for start in range(0, len(ids), _AT_ONCE):
+            waits = (ap_inbox.c.id.in_(ids[start : start + _AT_ONCE]), ap_inbox.c.next_try.is_not(None))
+            found.update(tx.scalars(select(ap_inbox.c.id).where(*waits).with_for_update()))
+        return frozenset(found)
 
     def replay(self, ids: Iterable[int], now: datetime, tx: Connection | None = None) -> int:
         """Let activities be worked on once more whose bytes are still there (quarantined, dropped); return how many."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, or_, select, update
 
 from federation.ledger.ap_schema import ap_object
 from federation.ledger.database import Database
@@ -84,6 +84,9 @@ def _unseen(before: datetime) -> tuple[ColumnElement[bool], ...]:
     return ap_object.c.state == ObjectState.LIVE.value, old
 
 
+_OF_RECORDS = select(*_COLUMNS).where(ap_object.c.record.in_(bindparam("b_records", expanding=True)))
+
+
 class Objects:
     """The table ``ap_object``."""
 
@@ -112,6 +115,15 @@ class Objects:
         with self._database.read(tx) as tx:
             row = tx.execute(select(*_COLUMNS).where(ap_object.c.record == record)).one_or_none()
         return None if row is None else ObjectRow._make(row)
+
+    def by_records(self, records: Iterable[str]) -> dict[str, ObjectRow]:
+        """The objects that record IRIs belong to; those that belong to none are absent."""
+        found: dict[str, ObjectRow] = {}
+        with self._database.read() as tx:
+            for part in in_parts(records):
+                rows = [ObjectRow._make(row) for row in tx.execute(_OF_RECORDS, {"b_records": part})]
+                found |= {row.record: row for row in rows if row.record is not None}
+        return found
 
     def away(self, ids: Iterable[str]) -> frozenset[str]:
         """Those of some objects that are gone or hidden."""

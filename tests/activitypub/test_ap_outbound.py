@@ -25,7 +25,7 @@ from federation.activitypub.names import Names
 from federation.activitypub.objects import record_digest
 from federation.activitypub.outbound import CONSUMER, Outbound
 from federation.activitypub.profiles import Profiles
-from federation.activitypub.relay import Relay
+from federation.activitypub.relay import Heard, Relay
 from federation.activitypub.sending import Sender, Ulids
 from federation.activitypub.signatures import Dialect, Message
 from federation.ledger import Ledger, open_ledger
@@ -268,7 +268,7 @@ def test_an_erasure_leaves_nothing_of_what_was_said_but_its_delete(world: World)
 def test_what_a_bound_partner_pushed_is_announced_by_its_own_bytes(world: World) -> None:
     """As received, whatever their order; a Create by its id, too."""
     raw = b'{ "type":"Create" , "id":"https://autre.example/1"}'
-    world.relay.pass_on("Create", "https://autre.example/1", "https://autre.example/o", raw)
+    world.relay.pass_on([Heard("Create", "https://autre.example/1", "https://autre.example/o", raw)])
     whole, bare = world.rows()
 
     assert raw in whole.document
