@@ -18,6 +18,7 @@ from federation.activitypub.changes import Changes
 from federation.activitypub.desk import Desk as FederationDesk
 from federation.activitypub.inbox import Inbox
 from federation.activitypub.peers import Peers
+from federation.activitypub.reading import Readers
 from federation.catalogue.disclosure import Disclosure
 from federation.catalogue.letters import mail_of
 from federation.catalogue.quality import Quality, assess_quality
@@ -136,6 +137,11 @@ class Platform:
     def inbox(self) -> Inbox:
         """Where other servers put what they say."""
         return self.station.inbox
+
+    @property
+    def readers(self) -> Readers:
+        """Who may read ActivityStreams documents in secure mode."""
+        return self.station.readers
 
     @property
     def peers(self) -> Peers:

@@ -124,6 +124,11 @@ class Settings:
         "Empty: the file `federation.key` in the data folder, made at the first start; a backup needs it too.",
         secret=True,
     )
+    federation_secure: bool = _setting(
+        False,
+        "Secure mode: give ActivityStreams documents only to whoever signs the request and is not blocked. The actor "
+        "`/actor`, WebFinger, NodeInfo, pages and linked data stay open to all. Some servers do not sign.",
+    )
     port: int = _setting(8000, "Port that `carrefour serve` listens on.")
     host: str = _setting("127.0.0.1", "Address that `carrefour serve` listens on.")
     trusted_proxies: int = _setting(

@@ -35,6 +35,7 @@ from federation.activitypub.origins import origin_of
 from federation.activitypub.outbound import Outbound
 from federation.activitypub.peers import Peers
 from federation.activitypub.profiles import Profiles
+from federation.activitypub.reading import Readers
 from federation.activitypub.reconcile import Reconciler, ask_host
 from federation.activitypub.relay import Relay
 from federation.activitypub.remote import Remote
@@ -88,6 +89,11 @@ class Station:
             self._settings.base_url, self._keys, self._ledger.ap_inbox, blocks, self._clock, time.monotonic,
             known=self._is_known,
         )  # fmt: skip
+
+    @functools.cached_property
+    def readers(self) -> Readers:
+        """Who may read in secure mode."""
+        return Readers(self._settings.base_url, self._keys, self._ledger.ap_blocks, self._clock, time.monotonic)
 
     @functools.cached_property
     def changes(self) -> Changes:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from federation.activitypub.activities import LD_PROFILE
 from federation.activitypub.actors import AS2
 from federation.activitypub.desk import Answer
+from federation.activitypub.inbox import Answer as Receipt
 from federation.activitypub.names import INSTANCE, outbox_page
 from federation.activitypub.nodeinfo import CONTENT_TYPE as NODE_INFO
 from federation.activitypub.objects import CONTEXT_FILE, CONTEXT_PATH
@@ -23,6 +24,8 @@ from federation.activitypub.webfinger import JRD
 from federation.catalogue.formats import DATA, HTML, JSONLD, Format
 from federation.catalogue.negotiation import MediaType, best, parse_accept
 from federation.web.contract import Federation
+from federation.web.errors import problem
+from federation.web.raw import raw_message
 from federation.web.respond import FOREVER, REVALIDATE, Unacceptable, finish, moved, see_other
 from federation.web.site import site
 
@@ -30,6 +33,7 @@ blueprint = Blueprint("activitypub", __name__)
 
 ACTIVITY = "application/activity+json"
 ONE_HOUR = "public, max-age=3600"
+_PRIVATE = "private, no-cache"  # made for one reader: nobody between may keep it for others
 
 _SAFE = "/:@!$&'()*+,;=~-._%"  # of a path, as in every IRI that we mint
 _VIEW = Format("", ACTIVITY, "ActivityStreams")
@@ -58,10 +62,10 @@ def see_as2(address: str) -> Response:
     return _varied(finish(Response("", 303, headers={"Location": address}), data=True))
 
 
-def as2_answer(found: Answer | None) -> Response:
+def as2_answer(found: Answer | None, for_all: bool = False) -> Response:
     """One document: ``application/activity+json``, or JSON-LD with the profile; people are sent to its page (303).
 
-    Raises NotFound, Unacceptable (406).
+    In secure mode only to whoever signs the request, unless it is ``for_all``. Raises NotFound, Unacceptable (406).
     """
     if found is None:
         raise NotFound
@@ -74,9 +78,23 @@ def as2_answer(found: Answer | None) -> Response:
     if wanted == HTML.media_type and found.page is not None:
         return _varied(see_other(found.page, HTML))
     kind = LD_PROFILE if wanted == LD_PROFILE else ACTIVITY
+    cache = FOREVER if found.settled else REVALIDATE
+    if site().platform.settings.federation_secure and not for_all:
+        refused = site().platform.readers.refusal(raw_message(), request.remote_addr or "")
+        if refused is not None:
+            return _refused(refused)
+        cache = _PRIVATE
     response = Response(found.body, 410 if found.gone else 200, content_type=kind)
     links = [(site().base + found.page, "alternate", HTML.media_type)] if found.page else []
-    return _varied(finish(response, links=links, cache=FOREVER if found.settled else REVALIDATE, data=True))
+    return _varied(finish(response, links=links, cache=cache, data=True))
+
+
+def _refused(answer: Receipt) -> Response:
+    """The same body for the same status, for everybody."""
+    response = problem(answer.status)
+    response.headers.extend(answer.headers)
+    response.headers["Cache-Control"] = "no-store"
+    return _varied(response)
 
 
 def _varied(response: Response) -> Response:
@@ -94,7 +112,7 @@ def _federation() -> Federation:
 @blueprint.get("/actor")
 def instance() -> Response:
     """The Application: it and its key are always readable."""
-    return as2_answer(_federation().actor(INSTANCE))
+    return as2_answer(_federation().actor(INSTANCE), for_all=True)
 
 
 @blueprint.get("/actors/commons/moderators")

@@ -272,6 +272,13 @@ class Federation(Protocol):
         """NodeInfo 2.1."""
 
 
+class Readers(Protocol):
+    """Who may read ActivityStreams documents in secure mode."""
+
+    def refusal(self, message: Message, client: str) -> Receipt | None:
+        """What to answer in place of a document to a GET from a client address; None if it may be read."""
+
+
 class Inbox(Protocol):
     """Where other servers send their activities."""
 
@@ -332,6 +339,8 @@ class Platform(Protocol):
     def changes(self) -> ChangeFeed: ...
     @property
     def inbox(self) -> Inbox: ...
+    @property
+    def readers(self) -> Readers: ...
     @property
     def peers(self) -> Peers: ...
 

@@ -1,9 +1,6 @@
 """POST to our inboxes: the raw request goes to the platform, a status comes back. Personal and shared ones are one.
 
 Must never read more than the cap, believe X-Forwarded-Host, nor say more than a status.
-
-WSGI joins repeated header fields with a comma and does not keep their order; the server has undone a chunked body and
-dropped names with underscores. The signatures' rules count a comma too many in Digest, Date or Host as a repetition.
 """
 
 from __future__ import annotations
@@ -15,15 +12,13 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from federation.activitypub.inbox import Answer
 from federation.activitypub.names import COMMONS
-from federation.activitypub.signatures import Message
 from federation.activitypub.strictjson import MAX_BYTES
 from federation.web.errors import problem
 from federation.web.language import LANGUAGE_KEY
+from federation.web.raw import raw_message
 from federation.web.site import site
 
 blueprint = Blueprint("inbox", __name__)
-
-_PLAIN = {"CONTENT_TYPE": "Content-Type", "CONTENT_LENGTH": "Content-Length"}
 
 
 @blueprint.post("/inbox")
@@ -47,20 +42,7 @@ def _take() -> Response:
     body = _body()
     if body is None:
         return _answer(Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
-    message = Message(request.method, _target(), _headers(), body)
-    return _answer(site().platform.inbox.receive(message, request.remote_addr or ""))
-
-
-def _target() -> str:
-    """The request target as it came; nothing made of the decoded path, which signatures do not cover."""
-    return str(request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or "")
-
-
-def _headers() -> tuple[tuple[str, str], ...]:
-    found = [(_PLAIN[key], str(value)) for key, value in request.environ.items() if key in _PLAIN and value]
-    names = [key for key in request.environ if key.startswith("HTTP_")]
-    found += [(key[5:].replace("_", "-").title(), str(request.environ[key])) for key in names]
-    return tuple(found)
+    return _answer(site().platform.inbox.receive(raw_message(body), request.remote_addr or ""))
 
 
 def _body() -> bytes | None:
