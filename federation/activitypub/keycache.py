@@ -140,15 +140,21 @@ class KeyCache:
             return self._remembered(name, self._now()) or self._fetch(name, None)
 
     def _newer(self, name: _Name, failed: _Known) -> _Known | None:
-        """Another key than the one that failed: brought by another process, or fetched anew, once in ten minutes."""
-        now = self._now()
-        kept = self._kept(name, now)
+        """Another key than the one that failed: brought by another process, or fetched anew, once in ten minutes.
+
+        Of many at once that fail over a key that has just changed one fetches, and the others wait for what it brings.
+        """
+        kept = self._kept(name, self._now())
         if kept is not None and kept.material != failed.material:
             return kept
-        # one that the ledger has not is forgotten (by another process): that is no forced fetch
-        if kept is not None and not self._shelf.may_force(name.key_id, name.owner, name.use, now, now - FORCED):
-            return None
         with self._turn(name):
+            now = self._now()
+            kept = self._kept(name, now)
+            if kept is not None and kept.material != failed.material:
+                return kept
+            # one that the ledger has not is forgotten (by another process): that is no forced fetch
+            if kept is not None and not self._shelf.may_force(name.key_id, name.owner, name.use, now, now - FORCED):
+                return None
             fetched = self._fetch(name, failed)
         return fetched if fetched.material != failed.material else None
 

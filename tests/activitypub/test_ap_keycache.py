@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -287,3 +288,25 @@ def test_one_key_is_fetched_once_however_many_need_it(world: World) -> None:
         thread.join()
     assert sorted(got) == ["busy"] * 4 + ["taken"] * 4
     assert world.web.asked == [ADA]
+
+
+def test_of_many_that_fail_over_a_changed_key_one_fetches_and_none_is_refused(world: World) -> None:
+    """Whoever comes while it is being fetched waits for it: a delivery that is refused is not sent again."""
+    world.check()
+    world.web.answers[ADA] = actor(1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    world.web.before = hold
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(world.check, 1)
+        begun.wait(30)
+        others = [pool.submit(world.check, 1) for _ in range(2)]
+        wait(others, 0.2)
+        go_on.set()
+        for one in (first, *others):
+            one.result(30)
+    assert world.web.asked == [ADA] * 2
