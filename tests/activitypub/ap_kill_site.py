@@ -146,7 +146,7 @@ class Gardener(threading.Thread):
 
     def run(self) -> None:
         """Until the traffic ends."""
-        while not self._traffic.ended.wait(self._chance.uniform(0.5, 2.0)):
+        while not self._traffic.ended.wait(self._chance.uniform(1.0, 4.0)):
             if self._traffic.pauses():
                 continue
             try:
@@ -275,6 +275,7 @@ class Pages(Talker):
         self.told: dict[str, list[str]] = {}
         """What was said of each page, in order."""
         self._deletes = 0
+        self._returns: dict[str, str] = {}
 
     def step(self) -> None:
         """Say something of a page, or like a garden."""
@@ -282,16 +283,23 @@ class Pages(Talker):
             self._put("Create", f"{self.sender.server.origin}/pages/{self.sender.name}-{len(self.state)}")
             return
         chosen = self.chance.choice(sorted(self.state))
+        if self._is_coming_back(chosen):
+            return
         if self.chance.random() < 0.1:
             self.say("Like", self._liked, self._liked)
         elif self.state[chosen] is None:
-            self._put("Create", chosen)
+            self._returns[chosen] = self._put("Create", chosen)
         elif self._deletes < DELETES and self.chance.random() < 0.05:
             self._withdraw(chosen)
         else:
             self._put("Update", chosen)
 
-    def _put(self, kind: str, page: str) -> None:
+    def _is_coming_back(self, page: str) -> bool:
+        """Whether it is not worked on yet that a page is there again: what is read of it then must be what was said."""
+        row = self.traffic.ledger.ap_inbox.by_activity(self._returns.get(page, ""))
+        return row is not None and row.state in WAITING
+
+    def _put(self, kind: str, page: str) -> str:
         said = self.told.setdefault(page, [])
         name = f"Page {page.rpartition('/')[2]} état {len(said)}"
         thing = {
@@ -301,9 +309,10 @@ class Pages(Talker):
         }  # fmt: skip
         path = page.removeprefix(self.sender.server.origin)
         self.sender.server.answers[path] = answer(json.dumps({"@context": AS2, **thing}).encode())
-        self.say(kind, thing, page, cc=[self.traffic.site.commons])
+        id_ = self.say(kind, thing, page, cc=[self.traffic.site.commons]).id
         said.append(kind)
         self.state[page] = name
+        return id_
 
     def _withdraw(self, page: str) -> None:
         self._deletes += 1

@@ -213,7 +213,7 @@ def _survived(
     site.answers()
     traffic.ended.set()
     for talker in talkers:
-        talker.join(60)
+        talker.join(180)
         assert not talker.is_alive()
     gardener.change()
     site.run("harvest", PARTNER)
@@ -241,7 +241,7 @@ def test_it_was_killed_a_hundred_times_at_work(survived: Survived) -> None:
     )
 
     assert survived.kills.total() == KILLS
-    assert len(said) > 10 * KILLS
+    assert len(said) > 5 * KILLS
     assert again
     assert doubled
     assert not survived.site.left(), "what a killed server has started ends by itself"
@@ -272,6 +272,9 @@ def test_each_accepted_change_is_in_the_log_once_and_the_last_is_online(survived
                 assert [change.action for change in changes] == [ACTIONS[kind] for kind in talker.told[page]], page
                 text = to_lines(platform.reader.graph(record))
                 assert (f'"{name}"' in text) if name is not None else not text
+        for key, (title, access) in survived.site.rows.items():
+            text = to_lines(platform.reader.graph(survived.site.record(key)))
+            assert (f'"{title}"' in text) if access == "opendata" else not text
         names = {row["g"][1:-1] for row in platform.reader.select("SELECT DISTINCT ?g WHERE { GRAPH ?g { ?s ?p ?o } }")}
         seqs = [change.seq for change in survived.ledger.changes.since(0, MANY)]
         assert platform.reader.seq == platform.search.seq == survived.ledger.changes.last_seq()
