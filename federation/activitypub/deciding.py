@@ -10,12 +10,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import Connection
 
-from federation.activitypub import proofs
 from federation.activitypub.activities import FollowRef
 from federation.activitypub.audience import is_public
 from federation.activitypub.authority import (
@@ -34,30 +31,16 @@ from federation.activitypub.follows import Mode, Relations, follow_mode, record_
 from federation.activitypub.graphs import Ready
 from federation.activitypub.names import Names
 from federation.activitypub.origins import origin_of
+from federation.activitypub.pieces import METHODS, Piece, Snapshot, named
 from federation.activitypub.refusal import Forbidden, Refused
 from federation.activitypub.resolve import ABOUT_OBJECTS, BRINGING, Resolver, Statement, record_of
-from federation.activitypub.strictjson import parse_activity
 from federation.ledger import Ledger
-from federation.ledger.ap_inbox import WAITING, InboxRow, InboxState
-from federation.ledger.ap_peers import ActorRow, BindingRow, SyncRow
-from federation.ledger.times import from_text, to_text
-from federation.pipeline.pushed import Received
+from federation.ledger.ap_inbox import WAITING, InboxState
+from federation.ledger.ap_objects import ObjectRow
+from federation.ledger.ap_peers import ActorRow, SyncRow
+from federation.ledger.times import to_text
 
-APPROVED = "ap-approved:"
-"""Before the number of an activity in the inbox: the fact that a person let it in."""
-
-_METHODS: Mapping[str, str] = MappingProxyType({"http": "http-signature"})
 _SOON = timedelta(seconds=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A kept activity, read. ``about``: what it is about; of two about one thing the first is worked on first."""
-
-    row: InboxRow
-    document: Document
-    received: Received
-    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,51 +61,6 @@ class Act:
 
     effect: Callable[[Connection], str]
     touches: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Who is blocked, bound and in step with us, as a round of work begins."""
-
-    blocked: frozenset[str]
-    bindings: Mapping[str, BindingRow]
-    syncs: Mapping[str, SyncRow]
-
-    @classmethod
-    def of(cls, ledger: Ledger) -> Snapshot:
-        """What the ledger says now."""
-        return cls(
-            frozenset(block.subject for block in ledger.ap_blocks.all()),
-            {row.actor: row for row in ledger.ap_bindings.all()},
-            {row.actor: row for row in ledger.ap_syncs.all()},
-        )
-
-    def blocks(self, actor: str) -> bool:
-        """Whether an actor, or its host, is blocked."""
-        return actor in self.blocked or origin_of(actor).authority in self.blocked
-
-    def peer_of(self, actor: str) -> SyncRow | None:
-        """The sync peer on whose server an actor lives."""
-        return next((row for row in self.syncs.values() if same_origin(row.origin, actor)), None)
-
-
-def piece_of(row: InboxRow) -> Piece:
-    """Read a kept activity; of one that came with a proof only what the proof covers. Raises Refused."""
-    if row.raw is None:
-        raise Refused("intake:purged")
-    document: Document = parse_activity(row.raw)
-    at = from_text(row.received)
-    method, key = str(row.verdict.get("method", "http")), str(row.verdict.get("key", ""))
-    if method == "proof":
-        proof = proofs.parse(document, now=at)
-        if proof is None:
-            raise Refused("intake:proof")
-        document = proof.document
-    if document.get("id") != row.activity or document.get("actor") != row.actor:
-        raise Refused("intake:row")
-    source = str(origin_of(row.actor))
-    received = Received(source, _METHODS.get(method, method), at, key, row.activity, row.sha256)
-    return Piece(row, document, received, _about(document))
 
 
 class Decider:
@@ -159,7 +97,7 @@ class Decider:
             return _drop("blocked")
         if piece.received.method == UNPROVED and not ends_itself(piece.document):
             return _drop("unproved")
-        if piece.received.method == _METHODS["http"]:
+        if piece.received.method == METHODS["http"]:
             self._spoke(piece.row.host, str(piece.row.verdict.get("dialect")))
         way = self._ways.get(str(piece.document["type"]))
         return _drop("unsupported") if way is None else way(piece, snapshot)
@@ -204,7 +142,7 @@ class Decider:
         return End(InboxState.QUARANTINED, "flag")
 
     def _count(self, piece: Piece, _snapshot: Snapshot) -> End | Act:
-        about = _named(piece.document.get("object"))
+        about = named(piece.document.get("object"))
         if about is None or not self._is_ours(about):
             return _drop("not-ours")
         kind = str(piece.document["type"])
@@ -223,7 +161,7 @@ class Decider:
 
     def _announce(self, piece: Piece, snapshot: Snapshot) -> End | Act | Ready:
         thing, announcer = piece.document.get("object"), actor_of(piece.document)
-        about = _named(thing)
+        about = named(thing)
         if about is None:
             raise Refused("object:one")
         if self._is_ours(about):
@@ -256,29 +194,34 @@ class Decider:
         document, actor = piece.document, actor_of(piece.document)
         if document["type"] not in BRINGING:
             return _drop("inner-type")
-        if is_actor(document.get("object")) or _named(document.get("object")) == actor:
+        if is_actor(document.get("object")) or named(document.get("object")) == actor:
             return self._profile(document)
         if not is_public(document):
             return _drop("audience:private")
         binding, peer = snapshot.bindings.get(actor), snapshot.peer_of(actor)
         if binding is None and peer is None:
             return self._of_stranger(piece)
-        if (end := self._held_back(piece, actor)) is not None:
+        if (end := self._held_back(piece, actor, snapshot)) is not None:
             return end
-        if self._is_approved(piece) and self._directory.is_gone(id_of(document["object"])):
+        if snapshot.approves(piece) and self._directory.is_gone(id_of(document["object"])):
             return _drop("object-gone")  # withdrawn while it waited, when its Delete was about nothing that we had
-        known = self._ledger.ap_objects.get(id_of(document["object"]))
+        known = self._known(id_of(document["object"]), snapshot)
         whole = binding is None
         said = self._resolver.statement(
             document, Known(known.owner if known and known.owner else None), piece.received, whole
         )
         if not said.confirmed and (piece.row.outcome or "").startswith("confirm:"):
             said = self._resolver.confirm(said)
-        return Ready(piece.row, said, binding, self._directory.actor(actor) if whole else self._reachable(actor))
+        return Ready(
+            piece.row, said, binding, self._directory.actor(actor) if whole else self._reachable(actor, snapshot)
+        )
 
-    def _reachable(self, actor: str) -> ActorRow | None:
+    def _known(self, name: str, snapshot: Snapshot) -> ObjectRow | None:
+        return snapshot.objects.get(name) if name in snapshot.asked else self._ledger.ap_objects.get(name)
+
+    def _reachable(self, actor: str, snapshot: Snapshot) -> ActorRow | None:
         """Where a partner can be told what became of its record; that it cannot be fetched now keeps nothing out."""
-        known = self._ledger.ap_actors.get(actor)
+        known = snapshot.actors.get(actor) or self._ledger.ap_actors.get(actor)
         if known is not None:
             return known
         try:
@@ -286,13 +229,14 @@ class Decider:
         except Refused:
             return None
 
-    def _held_back(self, piece: Piece, actor: str) -> End | None:
+    def _held_back(self, piece: Piece, actor: str, snapshot: Snapshot) -> End | None:
         """What the mode of the host says of records that would otherwise enter; None: they may."""
-        host = self._ledger.ap_hosts.get(origin_of(actor).authority)
+        name = origin_of(actor).authority
+        host = snapshot.hosts[name] if name in snapshot.hosts else self._ledger.ap_hosts.get(name)
         mode = record_mode(host, bound=True)
         if mode is Mode.DENY:
             return _drop("records-denied")
-        if mode is Mode.ASK and not self._is_approved(piece):
+        if mode is Mode.ASK and not snapshot.approves(piece):
             return End(InboxState.QUARANTINED, "moderation")
         return None
 
@@ -303,13 +247,10 @@ class Decider:
         mode = record_mode(self._ledger.ap_hosts.get(origin_of(piece.row.actor).authority), bound=False)
         if mode is Mode.DENY:
             return _drop("records-denied")
-        about = _named(thing.get("inReplyTo")) if isinstance(thing, Mapping) else None
+        about = named(thing.get("inReplyTo")) if isinstance(thing, Mapping) else None
         if about is not None:
             return End(InboxState.QUARANTINED, "reply") if self._is_ours(about) else _drop("not-ours")
         return End(InboxState.QUARANTINED, "moderation") if mode is Mode.ASK else _drop("unbound")
-
-    def _is_approved(self, piece: Piece) -> bool:
-        return bool(self._ledger.cursors.fact(f"{APPROVED}{piece.row.id}"))
 
     def _profile(self, document: Document) -> End | Act:
         """An actor says that it has changed: only a fetch of its id says how (abuse 18, 23)."""
@@ -332,7 +273,7 @@ class Decider:
         name = id_of(document.get("object"))
         if name == actor:
             return self._deleted_actor(document)
-        known = self._ledger.ap_objects.get(name)
+        known = self._known(name, snapshot)
         owner = known.owner if known is not None and known.owner else None
         speaker = self._ledger.ap_actors.get(actor)
         application = actor if speaker is not None and speaker.type == "Application" else None
@@ -342,7 +283,7 @@ class Decider:
         said = self._resolver.statement(document, Known(owner, application), piece.received)
         if binding is None:
             said = replace(said, record=known.record if known is not None and known.record else record_of(name))
-        if (end := self._held_back(piece, said.actor)) is not None and end.state is InboxState.DROPPED:
+        if (end := self._held_back(piece, said.actor, snapshot)) is not None and end.state is InboxState.DROPPED:
             return end
         return Ready(piece.row, said, binding, self._ledger.ap_actors.get(said.actor))
 
@@ -372,21 +313,4 @@ def _drop(rule: str) -> End:
     return End(InboxState.DROPPED, rule)
 
 
-def _named(thing: Any) -> str | None:
-    name = thing.get("id") if isinstance(thing, Mapping) else thing
-    return name if isinstance(name, str) and name else None
-
-
-def _about(document: Document) -> str:
-    """What stands in line behind each other: what an activity is about at its core; for relations, who speaks."""
-    if document["type"] == "Like":
-        return str(document["id"])
-    if document["type"] not in {"Create", "Update", "Delete", "Announce"}:
-        return f"actor {document['actor']}"
-    thing: Any = document
-    while isinstance(thing, Mapping) and "object" in thing:
-        thing = thing["object"]
-    return _named(thing) or f"actor {document['actor']}"
-
-
-__all__ = ["APPROVED", "Act", "Decider", "End", "Piece", "Snapshot", "Statement", "piece_of", "tally_key"]
+__all__ = ["Act", "Decider", "End", "Statement", "tally_key"]

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from federation.activitypub.deaths import Deaths
-from federation.activitypub.deciding import Act, Decider, End, Piece, Snapshot, piece_of
+from federation.activitypub.deciding import Act, Decider, End
 from federation.activitypub.exchange import MAX_PER_HOST, Busy, RemoteFault
 from federation.activitypub.graphs import NO_OWNER, Graphs, Ready, Writing
 from federation.activitypub.hiding import Hiding
+from federation.activitypub.pieces import Piece, Snapshot, piece_of
 from federation.activitypub.refusal import Refused
 from federation.errors import EngineUnavailable
 from federation.ledger import Ledger
@@ -152,17 +153,20 @@ class Intake:
 
     def _judge(self) -> None:
         """Begin to decide on what stands behind nothing else about its object, and has a host that may be asked."""
-        snapshot: Snapshot | None = None
+        chosen: list[_InHand] = []
         before: set[str] = set()
         flying = Counter(one.piece.row.host for one in self._hand if one.judged is not None and not one.judged.done())
         for one in self._hand:
             host = one.piece.row.host
             room = host not in self._full or flying[host] < MAX_PER_HOST
             if one.judged is None and room and one.piece.about not in before:
-                snapshot = snapshot or Snapshot.of(self._ledger)
-                one.judged = self._pool.submit(self._decided, one.piece, snapshot)
+                chosen.append(one)
                 flying[host] += 1
             before.add(one.piece.about)
+        if chosen:
+            snapshot = Snapshot.of(self._ledger, [one.piece for one in chosen])
+            for one in chosen:
+                one.judged = self._pool.submit(self._decided, one.piece, snapshot)
 
     def _decided(self, piece: Piece, snapshot: Snapshot) -> Judged:
         """Decide, in a thread of its own; what is refused is an end too."""
@@ -219,7 +223,8 @@ class Intake:
 
     def _end(self, outcomes: Sequence[Outcome]) -> None:
         with self._ledger.write() as tx:
-            self._ledger.ap_inbox.settle([one for one in outcomes if not self._ledger.ap_inbox.ended(one.id, tx)], tx)
+            unended = self._ledger.ap_inbox.unended([one.id for one in outcomes], tx)
+            self._ledger.ap_inbox.settle([one for one in outcomes if one.id in unended], tx)
 
     def _act(self, acts: Sequence[tuple[InboxRow, Act]]) -> None:
         """Let effects and the ends of their activities be one: all in one transaction that do not touch each other."""

@@ -15,6 +15,7 @@ from federation.activitypub.activities import Saying
 from federation.activitypub.actors import Document
 from federation.activitypub.memory import Keyring
 from federation.activitypub.names import Names
+from federation.activitypub.notes import Notes
 from federation.activitypub.objects import PAGE, Prove
 from federation.activitypub.relay import Relay
 from federation.activitypub.sending import Audience, Letter, Sender, Sync
@@ -58,10 +59,12 @@ class Outbound:
         keyring: Keyring,
         sender: Sender,
         relay: Relay,
+        notes: bool = False,
     ) -> None:
-        """``visible``: the change that public readers see everything up to."""
+        """``visible``: the change that public readers see everything up to; ``notes``: whether to send Notes, too."""
         self._ledger, self._names, self._objects = ledger, names, objects
         self._visible, self._keyring, self._sender, self._relay = visible, keyring, sender, relay
+        self._notes = Notes(names, sender, notes)
         self._firsts: dict[str, list[tuple[str, str | None]]] = {}
 
     def work(self) -> bool:
@@ -77,10 +80,10 @@ class Outbound:
         self._firsts = {}
         letters: list[Letter] = []
         erased: list[str] = []
-        latest = {self._record(one): one for one in {one.record: one for one in changes}.values()}
+        latest = {one.record: one for one in changes}
         theirs = self._ledger.ap_objects.by_records(latest)  # pushed by their partners, who speak for them
-        for record, change in latest.items():
-            letters += [] if record in theirs else self._of_change(record, change, erased)
+        for change in latest.values():
+            letters += [] if change.record in theirs else self._of_change(change, erased)
         with self._ledger.write() as tx:
             if self._ledger.ap_activities.last_seq(tx) <= start:  # else another process was here
                 self._ledger.ap_activities.blank(erased, tx)
@@ -90,11 +93,12 @@ class Outbound:
 
     # -- one change ---------------------------------------------------------------------------------------------
 
-    def _of_change(self, record: str, change: Change, erased: list[str]) -> list[Letter]:
+    def _of_change(self, change: Change, erased: list[str]) -> list[Letter]:
         """What is to be said of a change. ``erased`` takes the activities whose bytes are to go."""
+        record = self._record(change)
         object_id = self._names.object(record)
-        if object_id is None:
-            return []  # of another instance
+        if object_id is None or (record != change.record and self._ledger.ap_objects.by_record(record) is not None):
+            return []  # of another instance, or pushed by its partner, who speaks for it
         now, partner = self._objects.embedded(record), self._names.partner(partner_of(record, self._names.origin))
         rows = [row for row in self._ledger.ap_activities.of_object(object_id) if row.actor == partner]
         said = _said(rows)
@@ -110,6 +114,7 @@ class Outbound:
         return [
             self._own(say, kind, object_id, change.seq, body, first=first),
             *self._relay.letters(kind, self._names.activity(say.ulid), object_id, body, change.seq, first=first),
+            *self._notes.letters(kind, rows, now, change.seq),
         ]
 
     def _record(self, change: Change) -> str:

@@ -11,11 +11,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from federation.activitypub.deciding import APPROVED
 from federation.activitypub.directory import Directory
 from federation.activitypub.follows import Relations
 from federation.activitypub.names import Names
 from federation.activitypub.origins import origin_of
+from federation.activitypub.pieces import APPROVED
 from federation.activitypub.reconcile import ask
 from federation.activitypub.refusal import Refused
 from federation.activitypub.subjects import (

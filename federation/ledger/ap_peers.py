@@ -88,6 +88,15 @@ class Actors:
             row = tx.execute(select(*_ACTOR).where(ap_actor.c.id == id_)).one_or_none()
         return None if row is None else ActorRow._make(row)
 
+    def many(self, ids: Iterable[str]) -> dict[str, ActorRow]:
+        """Actors by their ids; unknown ones are absent."""
+        found: dict[str, ActorRow] = {}
+        with self._database.read() as tx:
+            for part in in_parts(ids):
+                rows = tx.execute(select(*_ACTOR).where(ap_actor.c.id.in_(part)))
+                found.update((row[0], ActorRow._make(row)) for row in rows)
+        return found
+
     def gone(self, id_: str, now: datetime, tx: Connection | None = None) -> bool:
         """Note that an actor answers 410; False if it is not known."""
         with self._database.write(tx) as tx:

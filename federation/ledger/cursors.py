@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, select
 
 from federation.ledger.database import Database
+from federation.ledger.records import in_parts
 from federation.ledger.schema import cursor, meta
 from federation.model import Hold, Rule
 
@@ -32,6 +33,14 @@ class Cursors:
         """A small fact about this instance (its base URL, ...), or None."""
         with self._database.read() as tx:
             return tx.scalar(select(meta.c.value).where(meta.c.key == key))
+
+    def facts(self, keys: Iterable[str]) -> dict[str, str]:
+        """Those of some small facts that there are."""
+        found: dict[str, str] = {}
+        with self._database.read() as tx:
+            for part in in_parts(keys):
+                found.update((row[0], row[1]) for row in tx.execute(select(meta).where(meta.c.key.in_(part))))
+        return found
 
     def set_fact(self, key: str, value: str, tx: Connection | None = None) -> None:
         """Note a small fact about this instance."""
