@@ -124,6 +124,11 @@ class Settings:
         "Empty: the file `federation.key` in the data folder, made at the first start; a backup needs it too.",
         secret=True,
     )
+    federation_notes: bool = _setting(
+        False,
+        "When the name or the summary of a record has changed, tell followers by a short reply, too: Mastodon does not "
+        "read that a page has changed. Followers on other software get both.",
+    )
     federation_secure: bool = _setting(
         False,
         "Secure mode: give ActivityStreams documents only to whoever signs the request and is not blocked. The actor "

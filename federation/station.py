@@ -114,8 +114,9 @@ class Station:
         """Deliver in the background; yields the errand that takes in, for the thread that may write."""
         sender = self._sender
         outbound = Outbound(
-            self._ledger, self.names, self.desk, lambda: self._reader().seq, self.keyring, sender, self._relay
-        )
+            self._ledger, self.names, self.desk, lambda: self._reader().seq, self.keyring, sender, self._relay,
+            self._settings.federation_notes,
+        )  # fmt: skip
         profiles = Profiles(self._ledger, self.names, self.desk, self.keyring, sender, self._clock)
         knock = Knock(self.keyring, self._remote, self._clock)
         deliverer = Deliverer(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from federation import __version__
-from federation.activitypub import activities, actors, collections, nodeinfo, objects, webfinger
+from federation.activitypub import activities, actors, collections, nodeinfo, notes, objects, webfinger
 from federation.activitypub.activities import Saying
 from federation.activitypub.actors import Document, Profile, PublicKeys
 from federation.activitypub.memory import Keyring, Memory
@@ -252,15 +252,32 @@ class Desk:
         body = self._activity(row, _DEPTH)
         return None if body is None else Answer(body)
 
+    def note(self, ulid: str) -> Answer | None:
+        """A Note about a record, made of what the record says now; gone with it."""
+        row = self._memory.outbox.get(ulid)
+        if row is None or row.kind != notes.CREATED:
+            return None
+        thing = self._thing(row.object or "")
+        if thing is None or not row.document:
+            made = actors.tombstone_actor(self.names.note(ulid), "Note", from_text(row.made))
+            return self._found(made, gone=True)
+        said = notes.note(self.names, Saying(row.id, row.actor, from_text(row.made)), thing.document)
+        return self._found({"@context": actors.AS2, **said}, thing.page, gone=thing.gone)
+
     def _activity(self, row: ActivityRow, depth: int) -> bytes | None:
         if row.object is None or depth == 0:
             return None
         say = Saying(row.id, row.actor, from_text(row.made))
+        if row.kind == notes.DELETED:
+            return row.document  # it says nothing but which Note is gone
         if row.kind == "Announce":
             return self._announce(row.object, say, depth)
         made: Document | None = None
         if row.object == row.actor:
             made = self._update_of_actor(row, say)
+        elif row.kind == notes.CREATED:
+            if (thing := self._thing(row.object)) is not None:
+                made = notes.activity(self.names, row.kind, say, notes.note(self.names, say, thing.document))
         elif row.kind in activities.ABOUT_RECORDS:
             thing = self._thing(row.object)
             if thing is not None:

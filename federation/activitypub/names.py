@@ -82,6 +82,10 @@ class Names:
         """One activity of ours."""
         return f"{self.origin}/activities/{ulid}"
 
+    def note(self, ulid: str) -> str:
+        """The Note that an activity of ours with this ULID has created."""
+        return f"{self.origin}/notes/{ulid}"
+
     def ulid(self, activity: str) -> str | None:
         """The ULID of an activity of ours; None for any other IRI."""
         return self._after("/activities/", activity)

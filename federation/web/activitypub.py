@@ -159,6 +159,12 @@ def activity(ulid: str) -> Response:
     return as2_answer(_federation().activity(ulid))
 
 
+@blueprint.get("/notes/<ulid>")
+def note(ulid: str) -> Response:
+    """A short word about a record that has changed, if the instance is set to send them."""
+    return as2_answer(_federation().note(ulid))
+
+
 @blueprint.get("/objects/<path:rid>")
 def object_(rid: str) -> Response:
     """A record as a Page."""

@@ -247,6 +247,9 @@ class Federation(Protocol):
     def activity(self, ulid: str) -> Answer | None:
         """One activity that was said to everybody."""
 
+    def note(self, ulid: str) -> Answer | None:
+        """One Note about a record."""
+
     def object(self, rid: str) -> Answer | None:
         """A record, by what stands behind ``/records/`` in its IRI."""
 

@@ -159,3 +159,26 @@ def test_actors_show_the_keys_of_the_ledger(client: FlaskClient, platform: Platf
         assert actor["type"] == kind
         assert "BEGIN PUBLIC KEY" in actor["publicKey"]["publicKeyPem"]
         assert client.get("/.well-known/webfinger", query_string=account).status_code == 200
+
+
+def test_a_note_is_read_as_its_record_is_now(client: FlaskClient, platform: Platform) -> None:
+    """Under its own id and in its activity; of a retired record it is a Tombstone, other activities made none."""
+    here, gone = (states(platform, name)[0].replace("/records/", "/objects/") for name in (SOURCES[0], RETIRED))
+    made = []
+    for number, about in enumerate((here, gone)):
+        partner = f"{BASE}/actors/{about.split('/')[4]}"
+        for kind in ("Note", "NoteGone"):
+            ulid = f"01KAK00000000000000000{len(kind)}{number:03}"
+            body = b'{"id":"x","type":"Delete"}' if kind == "NoteGone" else b"{}"
+            made.append(NewActivity(ulid, partner, kind, about, None, to_text(NOW), body, listed=False))
+    platform._ledger.ap_activities.append(made)
+
+    status, said = read(client, f"{BASE}/notes/{made[0].id}")
+    assert (status, said["type"], said["inReplyTo"], said["id"]) == (200, "Note", here, f"{BASE}/notes/{made[0].id}")
+    _, created = read(client, f"{BASE}/activities/{made[0].id}")
+    assert (created["type"], created["object"]["content"]) == ("Create", said["content"])
+    assert read(client, f"{BASE}/activities/{made[1].id}")[1] == {"id": "x", "type": "Delete"}
+    status, said = read(client, f"{BASE}/notes/{made[2].id}")
+    assert (status, said["type"], said["formerType"]) == (410, "Tombstone", "Note")
+    assert read(client, f"{BASE}/notes/{made[1].id}")[0] == 404
+    assert read(client, f"{BASE}/notes/nothing")[0] == 404
