@@ -158,18 +158,23 @@ class Resolver:
         said = Statement("Delete", actor, name, document, None, received)
         if known.owner == actor:
             return said
+        if known.owner is not None and standing is not Standing.EMBEDDED:
+            raise Forbidden("state:owner")
         # whose it is we do not know, or the Application of its origin speaks: the origin must say that it is gone
-        if (known.owner is not None and standing is not Standing.EMBEDDED) or not self._is_gone(name, budget):
+        there = self._there(name, budget)
+        if there is not None and (known.owner is not None or owner_of(there) != actor):
             raise Forbidden("state:owner")
         return replace(said, actor=known.owner or actor, confirmed=True)
 
-    def _is_gone(self, name: str, budget: FetchBudget) -> bool:
+    def _there(self, name: str, budget: FetchBudget) -> Document | None:
+        """What the origin of an object serves; None if it says that it is gone, or knows nothing of it."""
         try:
-            return self._fetched(name, budget).get("type") == "Tombstone"
+            thing = self._fetched(name, budget)
         except RemoteFault as fault:
-            if fault.passing:
-                raise
-            return fault.remote_status in {HTTPStatus.GONE, HTTPStatus.NOT_FOUND}
+            if not fault.passing and fault.remote_status in {HTTPStatus.GONE, HTTPStatus.NOT_FOUND}:
+                return None
+            raise
+        return None if thing.get("type") == "Tombstone" else thing
 
     def _fetched(self, name: str, budget: FetchBudget) -> Document:
         """The document that the origin of an id serves under just this id (abuse 13, 15). Raises RemoteFault, Busy."""
