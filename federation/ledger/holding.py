@@ -114,15 +114,16 @@ def parts(report: RunReport) -> set[Part]:
 def _joined(waiting: Sequence[tuple[RunReport, int]]) -> tuple[Hold, ...]:
     """The holds of several runs as one, with what they may come to at most if all are taken in one after the other.
 
-    A figure may count what came before it (deletes of the last day): so the highest is taken whole, and to it are added
-    the activities of the other runs.
+    A figure may count what came before its run (deletes of the last day): to the highest that any of them counts so
+    the activities of all are added. That need not be the run with the highest figure: a small one may come after more.
     """
     found: dict[Rule, Hold] = {}
-    whole: dict[Rule, int] = {}
+    before: dict[Rule, int] = defaultdict(int)
     sums: dict[Rule, int] = defaultdict(int)
     for report, count in waiting:
         for hold in report.holds:
             sums[hold.rule] += count
+            before[hold.rule] = max(before[hold.rule], hold.figure - count)
             if hold.rule not in found or hold.figure > found[hold.rule].figure:
-                found[hold.rule], whole[hold.rule] = hold, count
-    return tuple(replace(hold, figure=hold.figure + sums[rule] - whole[rule]) for rule, hold in found.items())
+                found[hold.rule] = hold
+    return tuple(replace(hold, figure=max(hold.figure, before[rule] + sums[rule])) for rule, hold in found.items())
