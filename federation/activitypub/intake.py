@@ -34,6 +34,7 @@ _CLAIMED_AT_ONCE = 50
 _DELAYS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
 _LOOK = timedelta(hours=1)
 _WAIT = 0.05  # seconds for which answers of others are waited for while nothing else is to be done here
+_FRESH = timedelta(milliseconds=500)  # how long what the ledger said is taken for what it says
 _GATHER = timedelta(seconds=1)  # for which decisions come together while more are under way
 
 Judged = End | Act | Ready | None
@@ -83,6 +84,7 @@ class Intake:
         self._since: datetime | None = None
         """When the first of what is decided on, and not yet written, was."""
         self._deaths = Deaths(ledger)
+        self._snapshot: tuple[datetime, Snapshot] | None = None
         self._begun = False
 
     def take(self, writer: Writing) -> bool:
@@ -107,7 +109,7 @@ class Intake:
             finally:
                 gone = {id(one) for one in done}
                 self._hand = deque(one for one in self._hand if id(one) not in gone)
-                self._since = None
+                self._since = self._snapshot = None
         return True
 
     def close(self) -> None:
@@ -146,6 +148,7 @@ class Intake:
                     ends.append(Outcome(row.id, InboxState.QUARANTINED, error.rule))
                     continue
                 self._hand.append(_InHand(piece))
+                self._snapshot = None
                 held += len(row.raw or b"")
             self._ledger.ap_inbox.settle(ends)
             if len(rows) < at_once:
@@ -164,9 +167,20 @@ class Intake:
                 flying[host] += 1
             before.add(one.piece.about)
         if chosen:
-            snapshot = Snapshot.of(self._ledger, [one.piece for one in chosen])
+            snapshot = self._known_now()
             for one in chosen:
                 one.judged = self._pool.submit(self._decided, one.piece, snapshot)
+
+    def _known_now(self) -> Snapshot:
+        """What the ledger says of all that waits to be decided on; asked anew once we have written, and every moment.
+
+        Where few of those in hand may be decided on at once, asking for those few each time would cost the most.
+        """
+        now = self._clock()
+        if self._snapshot is None or abs(now - self._snapshot[0]) >= _FRESH:
+            waiting = [one.piece for one in self._hand if one.judged is None]
+            self._snapshot = now, Snapshot.of(self._ledger, waiting)
+        return self._snapshot[1]
 
     def _decided(self, piece: Piece, snapshot: Snapshot) -> Judged:
         """Decide, in a thread of its own; what is refused is an end too."""
