@@ -193,6 +193,8 @@ class Relations:
             return
         if self._ledger.ap_syncs.get(actor, tx) is None:
             self._ledger.ap_syncs.put(SyncRow(actor, str(origin_of(actor))), tx)
+        else:  # nobody has told us anything since it was left
+            self._ledger.ap_syncs.ask(actor, self._clock(), tx)
 
     def _named(self, direction: Direction, thing: object, actor: str | None, tx: Connection) -> FollowRow | None:
         """The stored Follow that an activity names: by its id, else by (actor, object) of an embedded one."""

@@ -202,7 +202,7 @@ class Reconciler:
             self._ledger.cursors.set_fact(_confirmed(actor), "")
             asked = None if stored.asked == walk.asked and not haul.again else to_text(self._clock())
         compared = to_text(self._clock()) if haul.done else stored.compared
-        self._ledger.ap_syncs.put(haul.sync._replace(asked=asked, compared=compared))
+        self._ledger.ap_syncs.advance(haul.sync._replace(asked=asked, compared=compared))
         self._walks[actor] = replace(walk, coming=self._pool.submit(next, walk.hauls, None))
 
     def _take(self, partner: PeerPartner, haul: Haul, writer: Writing) -> bool:

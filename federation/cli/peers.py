@@ -157,9 +157,16 @@ def block_command(shell: Shell, subject: str, reason: str, by: str | None) -> No
 @_by
 @click.pass_obj
 def unblock_command(shell: Shell, subject: str, by: str | None) -> None:
-    """Lift a block: what was hidden comes back."""
+    """Lift a block: what was hidden comes back. Follows, which the block ended both ways, do not."""
     _peers(shell).unblock(subject, by or getpass.getuser())
-    shell.tell({"fr": "Débloqué.", "en": "Unblocked."})
+    shell.tell(
+        {
+            "fr": "Débloqué : ce qui était caché revient. Le blocage a mis fin aux abonnements, dans les deux sens : "
+            "pour suivre de nouveau ce serveur, `carrefour peers follow`.",
+            "en": "Unblocked: what was hidden comes back. The block ended follows, both ways: "
+            "to follow this server again, `carrefour peers follow`.",
+        }
+    )
 
 
 @peers_group.command("queue")

@@ -194,6 +194,12 @@ class Syncs:
         with self._database.write(tx) as tx:
             tx.execute(self._database.upsert(ap_sync), {**sync._asdict(), "digests": dict(sync.digests)})
 
+    def advance(self, sync: SyncRow) -> None:
+        """Keep how far we are with a peer that is followed still; who was left meanwhile is not brought back."""
+        values = {**sync._asdict(), "digests": dict(sync.digests)}
+        with self._database.write() as tx:
+            tx.execute(update(ap_sync).where(ap_sync.c.actor == sync.actor).values(values))
+
     def ask(self, actor: str, now: datetime, tx: Connection | None = None) -> None:
         """Ask for a comparison with a peer soon (its breaker closed, a gap in its numbers)."""
         with self._database.write(tx) as tx:

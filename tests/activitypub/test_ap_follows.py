@@ -11,6 +11,8 @@ from ap_intake_desk import AS2, BASE, COMMONS, PEER, IntakeDesk
 from federation.activitypub.actors import SYNC_PROFILE
 from federation.activitypub.origins import origin_of
 from federation.ledger.ap_follows import Direction, FollowState
+from federation.ledger.ap_peers import SyncRow
+from federation.ledger.times import to_text
 from federation.vocabulary import Vocabulary, load
 
 FAN = "https://f.example/u"
@@ -122,6 +124,19 @@ def test_a_commons_that_declares_our_profile_becomes_a_sync_peer(desk: IntakeDes
         assert desk.relations.take_back(row, tx)
     assert desk.ledger.ap_syncs.get(group) is None
     assert [said["type"] for said in desk.sent()] == ["Follow", "Undo"]
+
+
+def test_a_peer_that_is_followed_again_is_compared_at_once(desk: IntakeDesk) -> None:
+    """Whatever is still known of it: what it said in between was not for us."""
+    group = f"{PEER}/actors/commons"
+    desk.ledger.ap_syncs.put(SyncRow(group, PEER, compared=to_text(desk.clock())))
+    generator = {"type": "Application", "implements": [{"href": SYNC_PROFILE}]}
+    desk.give(desk.activity("Accept", asked(desk, group, generator=generator), group))
+
+    sync = desk.ledger.ap_syncs.get(group)
+
+    assert sync is not None
+    assert sync.asked is not None
 
 
 def test_a_host_keeps_in_step_if_its_application_says_so(desk: IntakeDesk) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ap_step import Site, row, rows
+from ap_step import Peeked, Site, row, rows
 
 from federation.activitypub.reconcile import WEEK, ask, ask_host
+from federation.ledger import Ledger
 from federation.ledger.ap_objects import ObjectState
 from federation.ledger.ap_peers import BlockRow
-from federation.model import RunState, peer_slug
+from federation.model import RunReport, RunState, peer_slug
+from federation.pipeline.peering import PeerPartner
+from federation.pipeline.pushed import PushedRecord
 from federation.web import create_app
+from federation.writer import Writer
 
 
 @pytest.fixture
@@ -116,6 +120,32 @@ def test_a_peer_that_is_down_is_asked_again_later(a: Site, b: Site) -> None:
     b.catch_up()
 
     assert in_step(a, b)
+
+
+def test_who_is_left_during_a_walk_stays_left(a: Site, b: Site) -> None:
+    """A walk that was under way when its peer was unfollowed or blocked does not bring the peer back."""
+    actor = f"{a.base}/actors/commons"
+    with b.platform.writing() as writer:
+        leaving = Leaving(writer, b.ledger, actor)
+        while b.reconciler.step(leaving) or b.reconciler.wait(30):
+            pass
+
+    assert leaving.left == -2  # one push was under way, and none came after
+    assert b.ledger.ap_syncs.get(actor) is None
+
+
+class Leaving(Peeked):
+    """A writer during whose first push a person unfollows the peer."""
+
+    def __init__(self, writer: Writer, ledger: Ledger, actor: str) -> None:
+        super().__init__(writer, -1)
+        self._ledger, self._actor = ledger, actor
+
+    def push_records(self, partner: PeerPartner, records: Iterable[PushedRecord]) -> RunReport:
+        """Push, and be left."""
+        report = super().push_records(partner, records)
+        self._ledger.ap_syncs.remove(self._actor)
+        return report
 
 
 @pytest.mark.slow
