@@ -162,7 +162,10 @@ def _done() -> str:
         "unbound": say("C'est délié : rien de plus n'entre."),
         "mode": say("C'est réglé."),
         "blocked": say("C'est bloqué ; ses fiches seront cachées dans un instant."),
-        "unblocked": say("C'est débloqué ; ses fiches reviennent dans un instant."),
+        "unblocked": say(
+            "C'est débloqué ; ses fiches reviennent dans un instant. "
+            "Les abonnements ont pris fin : suivez de nouveau ce serveur."
+        ),
         "let-in": say("C'est accepté."),
         "turned-down": say("C'est refusé."),
         "replayed": say("Ce sera repris dans un instant."),
