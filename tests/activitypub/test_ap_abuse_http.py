@@ -252,7 +252,7 @@ def test_keywords_in_a_body_are_refused_at_the_border(world: World) -> None:
     """Nothing is hidden where plain JSON does not look."""
     ada, hidden = world.ada, world.ada.page("x26", name=STOLEN)
     words = ("@graph", "@included", "@reverse", "@nest", "@index", "@set", "@id", "@type", "@list", "@vocab", "@base")
-    said = [ada.says("Create", ada.page("x26b", **{word: [hidden]})) for word in words]
+    said = [ada.says("Create", {**ada.page("x26b"), word: [hidden]}) for word in words]
     said += [ada.says("Create", ada.page("x26b"), **{word: hidden}) for word in words]
     assert set(world.give(ada, *said)) == {"400"}
     world.unharmed()

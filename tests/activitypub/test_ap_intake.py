@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -129,10 +129,10 @@ def test_a_refused_record_is_told_to_its_sender(desk: IntakeDesk) -> None:
 def test_a_crash_between_graph_and_ledger_applies_nothing_twice(desk: IntakeDesk) -> None:
     """The activity is worked on again when its lease ends: same graph, no second log row, one announcement."""
     id_ = desk.keep(desk.activity("Create", desk.page("1"), cc=[COMMONS]))
-    settle, desk.ledger.ap_inbox.ended = desk.ledger.ap_inbox.ended, _raise  # type: ignore[method-assign,assignment]
+    settle, desk.ledger.ap_inbox.unended = desk.ledger.ap_inbox.unended, _raise  # type: ignore[method-assign,assignment]
     with pytest.raises(KeyboardInterrupt):
         desk.work()
-    desk.ledger.ap_inbox.ended = settle  # type: ignore[method-assign]
+    desk.ledger.ap_inbox.unended = settle  # type: ignore[method-assign]
     graphs, told = desk.here.graphs(), desk.here.told()
     assert len(graphs) == 1
 
@@ -145,8 +145,10 @@ def test_a_crash_between_graph_and_ledger_applies_nothing_twice(desk: IntakeDesk
     assert [type(said["object"]) for said in desk.sent()] == [dict, str]
 
 
-def _raise(*_: object) -> bool:
-    raise KeyboardInterrupt
+def _raise(ids: Collection[int], _tx: object) -> frozenset[int]:
+    if ids:
+        raise KeyboardInterrupt
+    return frozenset()
 
 
 def test_whoever_lost_the_lease_settles_nothing(desk: IntakeDesk) -> None:
