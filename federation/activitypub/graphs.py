@@ -160,6 +160,7 @@ class Graphs:
         if report.state in _AGAIN:
             raise Retry(f"run-{report.state.value}")
         judged = self._judged(report, group, records)
+        ours = self._ledger.records.get([record for record in records.values() if record is not None])
         with self._ledger.write() as tx:
             unended = self._ledger.ap_inbox.unended([one.row.id for one in group], tx)
             group = [one for one in group if one.row.id in unended]
@@ -168,7 +169,8 @@ class Graphs:
                 [self._row(one, name, records[one.said.name], known.get(one.said.name), report) for one in taken], tx
             )
             self._ledger.ap_inbox.settle([self._told(one, judged.get(one.said.name), report, tx) for one in group], tx)
-            self._relay.pass_on(self._heard(taken), tx)
+            # nobody is told of a Note, which makes no record, nor of a Delete of what was never here
+            self._relay.pass_on(self._heard([one for one in taken if records[one.said.name] in ours]), tx)
 
     def _reserve(self, group: Sequence[Ready], source: str, records: Records, known: Mapping[str, ObjectRow]) -> None:
         """Note whose the records of new objects are, before the log tells of them: else they would go out as ours."""
