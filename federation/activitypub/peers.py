@@ -145,6 +145,14 @@ class Peers:
                 f"There is no partner {partner}: harvest its source once, or see `carrefour status`.",
                 f"Il n'y a pas de contributeur {partner} : moissonnez sa source une fois, ou voyez `carrefour status`.",
             )
+        into = self._ledger.sources.get(source)
+        if into is None or into.partner != partner:
+            raise ConfigError(
+                f"{partner} has no source {source}: name one of its own by --source, in the format `activitypub`, and "
+                "harvest it once.",
+                f"{partner} n'a pas de source {source} : nommez une des siennes par --source, au format `activitypub`, "
+                "et moissonnez-la une fois.",
+            )
         found = self._find(actor)
         if found.host == origin_of(self._names.origin).authority:
             raise ConfigError("An actor of this instance cannot push to it.", "Un acteur d'ici ne peut pas y pousser.")

@@ -112,6 +112,7 @@ def test_a_partner_is_bound_and_unbound(instance: Path) -> None:
     assert "= p (p)" in carrefour(instance, "peers", "bind", FAN, "p").output
     assert read(instance, "peers", "show", FAN)[0]["bindings"] == [{"actor": FAN, "partner": "p", "source": "p"}]
     assert failed(instance, "peers", "bind", FAN, "none")
+    assert failed(instance, "peers", "bind", FAN, "p", "--source", "none")
     assert not failed(instance, "peers", "unbind", FAN)
     assert failed(instance, "peers", "unbind", FAN)
 
