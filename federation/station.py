@@ -37,6 +37,7 @@ from federation.activitypub.peers import Peers
 from federation.activitypub.profiles import Profiles
 from federation.activitypub.reading import Readers
 from federation.activitypub.reconcile import Reconciler, ask_host
+from federation.activitypub.rekeying import Rekeying
 from federation.activitypub.relay import Relay
 from federation.activitypub.remote import Remote
 from federation.activitypub.resolve import Resolver
@@ -106,6 +107,11 @@ class Station:
     def peers(self) -> Peers:
         """What operators do about other servers."""
         return Peers(self._ledger, self.names, self._relations, self._directory, self._clock)
+
+    @functools.cached_property
+    def rekeying(self) -> Rekeying:
+        """What operators do about our keys."""
+        return Rekeying(self._ledger, self.names, self.keyring, self._clock)
 
     # -- for the worker
 

@@ -240,6 +240,30 @@ def sync_command(shell: Shell, peer: str | None, confirmed: bool, by: str | None
         })  # fmt: skip
 
 
+@peers_group.command("rotate")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "every", is_flag=True, help="All actors of this instance.")
+@_by
+@click.pass_obj
+def rotate_command(shell: Shell, names: tuple[str, ...], every: bool, by: str | None) -> None:
+    """Change the keys of actors of ours: NAME is a contributor, `commons` or `instance.actor`.
+
+    For a key that may be known to others, or once in a while. The worker tells followers of the new keys, signed by the
+    old ones; the new keys sign when that has arrived, after an hour at the latest. Nobody has to do anything.
+    """
+    if bool(names) == every:
+        raise click.UsageError(
+            shell.say({"fr": "Nommez des acteurs, ou dites --all.", "en": "Name some actors, or say --all."})
+        )
+    for actor in shell.platform().station.rekeying.rotate(names, by or getpass.getuser()):
+        click.echo(actor)
+    shell.tell({
+        "fr": "De nouvelles clés attendent ; `carrefour serve` (ou `worker`) les annonce dans la minute, puis signe "
+        "avec elles.",
+        "en": "New keys wait; `carrefour serve` (or `worker`) announces them within a minute, then signs with them.",
+    })  # fmt: skip
+
+
 def _line(shell: Shell, peer: Peer) -> str:
     words = [peer.host.host]
     words += [shell.say({"fr": "BLOQUÉ", "en": "BLOCKED"})] if peer.blocked else []

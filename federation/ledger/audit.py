@@ -42,6 +42,7 @@ class Act(Enum):
     TURN_DOWN = "turn-down"
     REPLAY_ACTIVITIES = "replay-activities"
     SYNC = "sync"
+    ROTATE = "rotate"  # the keys of an actor of ours
 
 
 @dataclass(frozen=True, slots=True)

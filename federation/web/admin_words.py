@@ -83,6 +83,7 @@ def act_label(act: str) -> str:
         "turn-down": say("refus"),
         "replay-activities": say("activités à reprendre"),
         "sync": say("mise à jour avec d'autres Carrefour"),
+        "rotate": say("changement de clés"),
     }.get(act, act)
 
 

@@ -17,7 +17,6 @@ from types import ModuleType
 from federation import platform
 from federation.cli import main
 from federation.pipeline.fetch import visit
-from federation.settings import load_settings
 from federation.web import site
 
 FORM = struct.Struct("=d")
@@ -43,18 +42,7 @@ def run(clock: str, skew: str, arguments: Sequence[str]) -> None:
     for module in READERS:
         module.__dict__["datetime"] = moved(Path(clock), float(skew))
     sys.argv = ["carrefour", *arguments]
-    if "rotate" in arguments:
-        rotate(Path(arguments[arguments.index("--instance") + 1]), arguments[-1])
-    else:
-        main()
-
-
-def rotate(folder: Path, username: str) -> None:
-    """Put new keys beside those of an actor: whoever delivers tells of them, and lets them sign then."""
-    opened = platform.open_platform(load_settings(folder))
-    names = opened.station.names
-    opened.station.keyring.rotate(names.actor(username))
-    opened.close()
+    main()
 
 
 if __name__ == "__main__":

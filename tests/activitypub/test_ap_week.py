@@ -159,7 +159,7 @@ class Week:
         a = self.a
         self.clock.passes(DAY)
         for name in (INSTANCE, COMMONS, "p"):
-            a.run("rotate", name)
+            a.run("peers", "rotate", name)
         until(self._rotated, "the new keys")
         self.p.edit(range(300, 400), "Repris jeudi")
         self.q.edit(range(800, 850), "Repris jeudi")

@@ -203,6 +203,29 @@ def test_every_action_leaves_a_line_with_who_did_it(instance: Path) -> None:
     assert {line.source for line in lines if line.act.value == "bind"} == {"p"}
 
 
+def test_keys_are_changed_by_name_or_all(instance: Path) -> None:
+    """New ones wait beside the old; asked again they are the same; an unknown name changes nothing."""
+    ledger = open_ledger("", instance / "data" / "ledger")
+
+    def waiting(actor: str) -> list[str]:
+        return [row.public for row in ledger.ap_keys.of(actor) if row.used_from is None]
+
+    commons = f"{BASE}/actors/commons"
+    said = carrefour(instance, "peers", "rotate", "commons", "--by", "ana")
+    assert said.output.startswith(f"{commons}\n")
+    assert "announces them" in said.stderr
+    before = waiting(commons)
+    assert len(before) == 2
+    assert failed(instance, "peers", "rotate", "commons", "nobody")
+    assert carrefour(instance, "peers", "rotate").exit_code
+    assert carrefour(instance, "peers", "rotate", "--all", "commons").exit_code
+    assert [line.detail for line in ledger.audit.lines(10)] == [commons]
+
+    assert carrefour(instance, "peers", "rotate", "--all").output.split()[:2] == [f"{BASE}/actor", commons]
+    assert waiting(commons) == before
+    ledger.close()
+
+
 def test_failures_have_their_exit_codes(instance: Path) -> None:
     """What is unknown is wrong usage; it is told in the language of the call."""
     found = carrefour(instance, "peers", "unblock", "none.example", lang="fr")
