@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from pushing import HOST, Pushing
+from pushing import HOST, Pushing, contents
 from years import Instance
 
 from federation.errors import ConfigError, EngineUnavailable
@@ -315,3 +315,20 @@ def test_a_push_is_one_body_that_says_what_it_is(desk: Pushing) -> None:
     assert delivery.plain
     assert delivery.conditional
     assert delivery.sha256 == delivery.pages[0].sha256
+
+
+@pytest.mark.parametrize(
+    ("licence", "taken"),
+    [
+        ("https://creativecommons.org/licenses/by-nc-nd/4.0/", False),
+        ({"id": "https://creativecommons.org/licenses/by-nc-nd/4.0/"}, False),
+        ("https://creativecommons.org/licenses/by-sa/4.0/", True),
+    ],
+)
+def test_an_object_goes_by_the_licence_that_it_names(desk: Pushing, licence: object, taken: bool) -> None:
+    """Never by the source's in its place: what is not open does not go out as open."""
+    desk.push(desk.made("1", desk.at(-5), license=licence))
+
+    assert bool(desk.online()) == taken
+    if taken:
+        assert "licenses/by-sa/4.0" in "".join(contents(desk.here).values())

@@ -9,13 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from made_up import BASE
 from pushing import OWNER, PEER, Pushing, contents
 from years import NIGHT, Instance, row, rows
 
 from federation.engines.store_oxigraph import open_reader
 from federation.errors import ConfigError, PeerError
 from federation.ledger.runs import Order
-from federation.model import Rule, RunKind, RunState
+from federation.model import Rule, RunKind, RunState, to_lines
 from federation.pipeline.peering import PeerPartner
 from federation.pipeline.pruning import prune
 from federation.pipeline.timely import RECEIVED
@@ -72,6 +73,9 @@ def test_a_record_of_a_peer_is_stored_as_it_is(desk: Pushing, theirs: dict[str, 
     who = desk.here.ledger.sources.partner(OWNER.slug)
     assert who is not None
     assert who.name == "Réseau P (a.example)"
+    for name in (OWNER.actor, f"{BASE}/actors/{OWNER.slug}"):
+        told = to_lines(desk.here.store.reader().describe([name])[name])
+        assert f'<{name}> <http://schema.org/name> "Réseau P (a.example)" .' in told
 
 
 def test_a_record_of_a_peer_joins_the_project_of_one_of_ours(desk: Pushing, theirs: dict[str, str]) -> None:

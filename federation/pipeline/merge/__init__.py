@@ -21,7 +21,6 @@ from federation.ledger.times import from_text, to_text
 from federation.linking import Decision
 from federation.model import Action, Change, Reason, Record, RunReport, Tier, to_lines
 from federation.pipeline.merge.descriptions import (
-    partner_iri,
     partner_lines,
     run_iri,
     run_lines,
@@ -30,7 +29,7 @@ from federation.pipeline.merge.descriptions import (
 )
 from federation.pipeline.merge.effects import Batch, Effects, Item, Workshop, project_iri, removal
 from federation.pipeline.merge.project import RecordView, merged_project
-from federation.pipeline.merge.refill import refill
+from federation.pipeline.merge.refill import partner_iris, refill
 
 __all__ = ["AppliedBatch", "Item", "Merger", "RecordView", "merged_project", "project_iri", "removal"]
 
@@ -102,7 +101,7 @@ class Merger:
         source = replace(source, lang=language)
         self._ledger.sources.declare(partner, source)
         described = {
-            partner_iri(self._base, partner.slug): partner_lines(self._base, partner),
+            **{iri: partner_lines(iri, partner) for iri in partner_iris(self._base, partner.slug, self._ledger)},
             source_iri(self._base, source.id): source_lines(self._base, source),
         }
         present = self._store.reader().describe(described)

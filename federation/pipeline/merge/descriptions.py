@@ -52,9 +52,9 @@ def run_iri(base_url: str, run: str) -> str:
     return f"{base_url}/runs/{run}"
 
 
-def partner_lines(base_url: str, partner: PartnerRow) -> str:
+def partner_lines(iri: str, partner: PartnerRow) -> str:
     """A partner as schema:Organization and foaf:Agent, with its name and address."""
-    node = f"<{partner_iri(base_url, partner.slug)}>"
+    node = f"<{iri}>"
     triples = [
         *_types(node, f"{SCHEMA}Organization", "http://xmlns.com/foaf/0.1/Agent"),
         (node, f"<{SCHEMA}name>", literal(partner.name)),

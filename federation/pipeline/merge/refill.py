@@ -9,9 +9,10 @@ from federation.engines import GraphReader, GraphWrite, TripleStore
 from federation.ledger import Ledger
 from federation.ledger.records import PRESENT, RecordState
 from federation.model import Tier, to_lines
-from federation.pipeline.merge.descriptions import partner_lines, record_lines, run_lines, source_lines
+from federation.pipeline.merge.descriptions import partner_iri, partner_lines, record_lines, run_lines, source_lines
 from federation.pipeline.merge.effects import project_iri, replaced_lines, view_of
 from federation.pipeline.merge.project import merged_project
+from federation.pipeline.peering import noted
 
 _AT_ONCE = 1000  # projects per batch: as many as a harvest applies
 
@@ -62,9 +63,16 @@ def _project(
         yield record_lines(state.record, Tier(state.tier), state.first_seen, state.digest)
 
 
+def partner_iris(base_url: str, slug: str, ledger: Ledger) -> list[str]:
+    """The names of a partner: ours and, of one of another Carrefour, the one that its records bear."""
+    abroad = noted(slug, ledger)
+    return [partner_iri(base_url, slug), *([abroad.actor] if abroad is not None else [])]
+
+
 def _descriptions(ledger: Ledger, base_url: str) -> Iterator[str]:
     for partner in ledger.sources.partners():
-        yield partner_lines(base_url, partner)
+        for iri in partner_iris(base_url, partner.slug, ledger):
+            yield partner_lines(iri, partner)
     for source in ledger.sources.all():
         yield source_lines(base_url, source)
     for report in ledger.runs.that_wrote():
