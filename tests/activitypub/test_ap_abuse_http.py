@@ -19,6 +19,8 @@ from ap_site import PUBLIC, Sender, rsa_key, unsigned
 from federation.activitypub.keys import public_pem
 from federation.activitypub.signatures import Dialect
 
+pytestmark = pytest.mark.slow  # a whole instance and three servers that attack it
+
 STOLEN = "Volé par un autre"
 PROJECT = re.compile(r'href="(/projet/[^"#?]+)"')
 

@@ -18,6 +18,8 @@ from federation.ledger.ap_inbox import InboxState
 from federation.model import peer_slug
 from federation.vocabulary import Vocabulary, load
 
+pytestmark = pytest.mark.slow
+
 
 class Narrow(World):
     """Other servers of which one fetch at a time may ask each."""

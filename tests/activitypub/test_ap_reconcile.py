@@ -122,6 +122,7 @@ def test_a_peer_that_is_down_is_asked_again_later(a: Site, b: Site) -> None:
     assert in_step(a, b)
 
 
+@pytest.mark.slow
 def test_who_is_left_during_a_walk_stays_left(a: Site, b: Site) -> None:
     """A walk that was under way when its peer was unfollowed or blocked does not bring the peer back."""
     actor = f"{a.base}/actors/commons"
@@ -255,6 +256,7 @@ def test_a_change_of_most_of_a_partner_waits_for_a_person_even_in_parts(
     assert b.sync(a).digests["p"][2:] == []
 
 
+@pytest.mark.slow
 def test_two_that_follow_each_other_pass_nothing_on(a: Site, b: Site, tmp_path: Path) -> None:
     """What came from a peer is nobody's own: not in a feed, a digest or a dump, whoever follows whom."""
     b.harvest("r", rows(5, "Un atelier.", start=700))
