@@ -126,7 +126,10 @@ class Platform:
     @functools.cached_property
     def station(self) -> Station:
         """The federation of this instance."""
-        return Station(self.settings, self.vocabulary, self.words, self._ledger, lambda: self.reader, _now)
+        return Station(
+            self.settings, self.vocabulary, self.words, self._ledger, lambda: self.reader, _now,
+            lambda source: self.source(source).format,
+        )  # fmt: skip
 
     @property
     def federation(self) -> FederationDesk:

@@ -63,9 +63,11 @@ class Station:
         ledger: Ledger,
         reader: Callable[[], GraphReader],
         clock: Callable[[], datetime],
+        format_of: Callable[[str], str],
     ) -> None:
+        """``format_of``: what a source reads, as its file says."""
         self._settings, self._vocabulary, self._words = settings, vocabulary, words
-        self._ledger, self._reader, self._clock = ledger, reader, clock
+        self._ledger, self._reader, self._clock, self._format_of = ledger, reader, clock, format_of
         self.names = Names(settings.base_url)
 
     # -- for anybody
@@ -106,7 +108,7 @@ class Station:
     @functools.cached_property
     def peers(self) -> Peers:
         """What operators do about other servers."""
-        return Peers(self._ledger, self.names, self._relations, self._directory, self._clock)
+        return Peers(self._ledger, self.names, self._relations, self._directory, self._clock, self._format_of)
 
     @functools.cached_property
     def rekeying(self) -> Rekeying:

@@ -37,6 +37,8 @@ from federation.ledger.ap_peers import ActorRow, BindingRow, BlockRow
 from federation.ledger.audit import Act, AuditLine
 from federation.ledger.times import to_text
 
+PUSHED = "activitypub"
+"""The format of sources that take in what is pushed."""
 QUEUE = 200
 """Decisions shown at once."""
 _ASKED = frozenset({"moderation", "reply", "flag"})
@@ -46,7 +48,10 @@ _MOST = 10_000
 
 
 class Peers:
-    """What operators do. Each action and its line in the audit are one transaction; ``by`` is who asked for it."""
+    """What operators do. Each action and its line in the audit are one transaction; ``by`` is who asked for it.
+
+    ``format_of``: what the file of a source says that it reads. Raises ConfigError if that cannot be used.
+    """
 
     def __init__(
         self,
@@ -55,9 +60,10 @@ class Peers:
         relations: Relations,
         directory: Directory,
         clock: Callable[[], datetime],
+        format_of: Callable[[str], str] = lambda _source: PUSHED,
     ) -> None:
         self._ledger, self._names, self._relations = ledger, names, relations
-        self._directory, self._clock = directory, clock
+        self._directory, self._clock, self._format_of = directory, clock, format_of
 
     # -- looking
 
@@ -152,6 +158,13 @@ class Peers:
                 "harvest it once.",
                 f"{partner} n'a pas de source {source} : nommez une des siennes par --source, au format `activitypub`, "
                 "et moissonnez-la une fois.",
+            )
+        if (reads := self._format_of(source)) != PUSHED:
+            raise ConfigError(
+                f"The source {source} reads {reads}: what is pushed needs one in the format `{PUSHED}`. Write one for "
+                f"{partner} (docs/federate.md), harvest it once, and name it by --source.",
+                f"La source {source} lit du {reads} : ce qui est poussé demande une source au format `{PUSHED}`. "
+                f"Écrivez-en une pour {partner} (docs/federate.md), moissonnez-la une fois, et nommez-la par --source.",
             )
         found = self._find(actor)
         if found.host == origin_of(self._names.origin).authority:

@@ -48,6 +48,19 @@ def finger(desk: IntakeDesk, host: str, name: str, subject: str, link: str) -> N
     desk.world.bodies[asked] = ("application/jrd+json", body)
 
 
+def test_an_actor_is_bound_to_a_source_that_takes_pushes(desk: IntakeDesk) -> None:
+    """Of another format nothing could enter: whoever binds hears so, not whoever pushes."""
+    desk.bind()
+    desk.give(desk.activity("Create", desk.page("1")))
+
+    def desk_of(reads: str) -> Peers:
+        return Peers(desk.ledger, desk.names, desk.relations, desk.directory, desk.clock, lambda _source: reads)
+
+    with pytest.raises(ConfigError, match="reads geojson"):
+        desk_of("geojson").bind(FAN, "p", "s", "ana")
+    assert desk_of("activitypub").bind(FAN, "p", "s", "ana").source == "s"
+
+
 def test_an_actor_is_followed_by_address_or_by_name(desk: IntakeDesk, peers: Peers) -> None:
     """Once: to follow again while it is asked changes nothing."""
     finger(desk, "f.example", "u", "acct:u@f.example", FAN)
