@@ -137,6 +137,23 @@ def waiting_label(kind: str) -> str:
     }.get(kind, kind)
 
 
+@blueprint.app_template_filter("aside_words")
+def aside_words(rule: str | None) -> str:
+    """Why an activity was put aside, and what to do."""
+    told = {
+        "record-refused": say("la fiche a été refusée : le compte rendu de la source dit pourquoi"),
+        "source-idle": say("sa source ne prend rien : en pause, retirée, ou d'un autre format"),
+        "peer-actor": say("son acteur n'est pas celui d'un contributeur d'un Carrefour"),
+        "intake:crash": say("le travail s'est arrêté plusieurs fois sur elle : prévenez qui tient le logiciel"),
+        "record:taken": say("une autre adresse a déjà cette fiche"),
+    }
+    if rule in told:
+        return told[rule]
+    if str(rule).startswith(("remote:", "run-", "engine", "key:")):
+        return say("ce qu'elle demandait n'a pas répondu : reprenez plus tard")
+    return say("son contenu ne se lit pas comme il faut")
+
+
 @blueprint.app_template_filter("follow_label")
 def follow_label(state: str) -> str:
     """How a follow stands."""
