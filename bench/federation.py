@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,32 +147,47 @@ def signed(speakers: Sequence[Speaker], count: int, first: int, origin: str, dia
     return found
 
 
-def posted(speakers: Sequence[Speaker], count: int, origin: str, pid: int, dialect: Dialect, first: int) -> Rate:
-    """Post signed Creates to a server, after one of each speaker that lets it know their keys."""
-    Client(origin, signed(speakers, len(speakers), first, origin, dialect)).send()
-    client = Client(origin, signed(speakers, count, first + len(speakers), origin, dialect))
-    before = processor(pid)
-    answers = client.send()
-    spent = processor(pid) - before
-    if set(answers.statuses) != {202}:
-        raise RuntimeError(f"not all were accepted: {answers.statuses}")
-    return Rate(count / answers.seconds, count / spent)
+def posted(
+    speakers: Sequence[Speaker], count: int, origin: str, at: Mapping[str, int], dialect: Dialect, first: int
+) -> Rate:
+    """Post signed Creates to the server ``origin``, after one of each speaker that lets it know their keys.
+
+    ``at``: where its processes are, and their ids. Each has a client of its own for its share; all send at once.
+    """
+    for place in at:
+        Client(place, signed(speakers, len(speakers), first, origin, dialect)).send()
+        first += len(speakers)
+    requests = signed(speakers, count, first, origin, dialect)
+    clients = [Client(place, requests[number :: len(at)]) for number, place in enumerate(at)]
+    before = sum(map(processor, at.values()))
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answers = list(pool.map(lambda client: client.send(), clients))
+    spent = sum(map(processor, at.values())) - before
+    if {status for each in answers for status in each.statuses} != {202}:
+        raise RuntimeError(f"not all were accepted: {[each.statuses for each in answers]}")
+    return Rate(count / max(each.seconds for each in answers), count / spent)
 
 
-def accept(count: int, keys: Keys, folder: Path) -> dict[Dialect, Rate]:
-    """What ``carrefour serve`` accepts; all is in its ledger afterwards."""
+def accept(count: int, keys: Keys, folder: Path) -> tuple[dict[Dialect, Rate], Rate]:
+    """What ``carrefour serve`` accepts, and two processes of it; all is in their ledger afterwards."""
     here, port = Instance(folder / "accept", {}), free_port()
     speakers = [speaker(f"http://{host}:{port}", keys) for host in HOSTS]
     found = {}
     with documents(HOSTS, port, _shown(speakers)), here.running("serve") as pid:
+        at = {here.origin: pid}
         for turn, dialect in enumerate(Dialect):
-            found[dialect] = posted(speakers, count, here.origin, pid, dialect, turn * 1_000_000)
+            found[dialect] = posted(speakers, count, here.origin, at, dialect, turn * 1_000_000)
             say(f"accept, {dialect}: {found[dialect].clock:.0f}/s, {found[dialect].processor:.0f} per processor second")
+        beside = free_port()
+        with here.running("serve", "--port", str(beside)) as other:
+            at[f"http://127.0.0.1:{beside}"] = other
+            both = posted(speakers, count, here.origin, at, Dialect.CAVAGE, 9_000_000)
+            say(f"accept, two processes: {both.clock:.0f}/s, {both.processor:.0f} per processor second")
     with closing(here.ledger()) as ledger:
         kept = sum(ledger.ap_inbox.counts().values())
-        if kept != len(Dialect) * (count + len(speakers)):
+        if kept != (len(Dialect) + 1) * count + (len(Dialect) + 2) * len(speakers):
             raise RuntimeError(f"accepted, but only {kept} are kept")
-    return found
+    return found, both
 
 
 def _shown(speakers: Sequence[Speaker]) -> dict[str, Body]:
@@ -210,7 +226,7 @@ def fedify(count: int, keys: Keys, folder: Path) -> dict[Dialect, Rate]:
     try:
         with documents(HOSTS, port, _shown(speakers)), _running_fedify(folder / "fedify") as (origin, pid):
             for turn, dialect in enumerate(Dialect):
-                found[dialect] = posted(speakers, count, origin, pid, dialect, turn * 1_000_000)
+                found[dialect] = posted(speakers, count, origin, {origin: pid}, dialect, turn * 1_000_000)
                 say(f"Fedify, {dialect}: {found[dialect].clock:.0f}/s")
     except Exception as error:
         if type(error).__name__ != "NoPeer":
@@ -364,7 +380,7 @@ def bench(requests: int, records: int, deliveries: int, others: int, results: Pa
         folder = Path(name)
         possible = limits(keys, folder)
         say("; ".join(f"{what} {rate:.0f}/s" for what, rate in possible.items()))
-        accepted = accept(requests, keys, folder)
+        accepted, both = accept(requests, keys, folder)
         theirs = fedify(others, keys, folder)
         pushed, peer = ingest_pushed(records, keys, folder), ingest_peer(records, keys, folder)
         sent, processor_ms = deliver.rate(deliveries, keys.rsa, folder / "rate")
@@ -374,11 +390,12 @@ def bench(requests: int, records: int, deliveries: int, others: int, results: Pa
     rows = [
         Row("accept, draft-cavage", accepted[Dialect.CAVAGE], ACCEPT, "RSA-2048 verify"),
         Row("accept, RFC 9421", accepted[Dialect.RFC9421], ACCEPT, "RSA-2048 verify"),
+        Row("accept, draft-cavage, two processes", both, None, "RSA-2048 verify"),
         Row("ingest to graph, pushed by a partner", pushed, INGEST, "JSON-LD expansion of a page", by_core=True),
         Row("ingest to graph, from another Carrefour", peer, INGEST, "Ed25519 verify", by_core=True),
         Row("signed deliveries", Rate(sent, 1000 / processor_ms), DELIVER, "RSA-2048 sign"),
     ]
-    inbound = [theirs.get(Dialect.CAVAGE), theirs.get(Dialect.RFC9421), None, None, None]
+    inbound = [theirs.get(Dialect.CAVAGE), theirs.get(Dialect.RFC9421), None, None, None, None]
     lines = [row.cells(possible, beside.clock if beside else None) for row, beside in zip(rows, inbound, strict=True)]
     lines += [
         Row(f"Fedify 2.3.6, {dialect}", rate, None, "RSA-2048 verify").cells(possible, None)
@@ -396,7 +413,8 @@ def _notes(requests: int, records: int, deliveries: int, others: int) -> str:
     return (
         f"Accept: {requests} Creates of {len(_example())} bytes in each dialect, of 16 actors, signed beforehand, over "
         "32 connections that are kept, from another process; `carrefour serve`, one process; each 202 is durable "
-        "(SQLite, group commit). Fedify: the same requests "
+        "(SQLite, group commit); two processes: on one data folder, as docs/deployment.md says, each with a client and "
+        "32 connections. Fedify: the same requests "
         f"({others}), one process of Node, its store in memory, a listener that does nothing: its 202 is not durable. "
         f"Ingest: {records} accepted activities until all are in the published graph, by `carrefour worker`, all its "
         "processes together; from another Carrefour: proof verified, N-Triples fetched and held against their digest. "
