@@ -9,86 +9,30 @@ without it its rows are left out.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bench import deliver
-from bench.feed import write_feed, write_source
-from bench.measure import RESULTS, record_result, table
-from bench.others import AS2, PUBLIC, Body, Client, Speaker, documents, encoded
-from bench.served import Instance, end, first_line, free_port, processor, rests
-from federation.activitypub import proofs
+from bench.accepting import accept, fedify
+from bench.ingesting import ingest_peer, ingest_pushed
+from bench.measure import RESULTS, Rate, record_result, say, table
+from bench.others import HOSTS, Keys, encoded, speaker
 from federation.activitypub.contexts import Bundle, bundled
 from federation.activitypub.expansion import Limits, expand
 from federation.activitypub.keys import generate_ed25519, generate_rsa
-from federation.activitypub.proofs import ProofKey
 from federation.activitypub.signatures import Dialect
-from federation.ledger import Ledger
-from federation.ledger.ap_inbox import WAITING, Received
-from federation.ledger.ap_peers import BindingRow, SyncRow
-from federation.ledger.times import to_text
-from federation.model import to_lines
-from federation.platform import open_platform
 from federation.vocabulary import load
 
-ROOT = Path(__file__).resolve().parents[1]
-HOSTS = [f"127.5.0.{number + 1}" for number in range(16)]
-"""Of the actors that post: so many that no limit for one host bites."""
 _SYNCS = 500
 ACCEPT, INGEST, DELIVER = 1000.0, 300.0, 500.0
-LONGEST = 240.0
-PARTNER = "reseau"
-SOURCE = """[source]
-id = "reseau"
-partner = "reseau"
-name = "Réseau de mesure"
-url = "{origin}/outbox"
-profile = "activitypub"
-licence = "https://creativecommons.org/licenses/by/4.0/"
-schedule = "manual"
-"""
-
-
-@dataclass(frozen=True)
-class Keys:
-    """What everybody signs with: making keys is not measured."""
-
-    rsa: RSAPrivateKey
-    ed25519: Ed25519PrivateKey
-
-
-@dataclass(frozen=True)
-class Rate:
-    """So many per second by the clock, and per processor second of the processes measured."""
-
-    clock: float
-    processor: float
-
-
-def say(text: str) -> None:
-    """Tell how far it is."""
-    print(f"[{time.perf_counter() - _BEGAN:6.1f} s] {text}", flush=True)
-
-
-_BEGAN = time.perf_counter()
 
 
 # -- what the machine can do --------------------------------------------------------------------------------------
@@ -127,217 +71,6 @@ def limits(keys: Keys, folder: Path) -> dict[str, float]:
         "JSON-LD expansion of a page": repeated(lambda: expand(body, bundle, Limits())),
         "fsync": syncs,
     }
-
-
-def speaker(origin: str, keys: Keys, path: str = "/actor", kind: str = "Organization") -> Speaker:
-    """An actor of another server."""
-    return Speaker(origin, path, kind, keys.rsa, keys.ed25519)
-
-
-# -- accept -------------------------------------------------------------------------------------------------------
-
-
-def signed(speakers: Sequence[Speaker], count: int, first: int, origin: str, dialect: Dialect) -> list[bytes]:
-    """Requests to the shared inbox of ``origin``, of each speaker in turn."""
-    commons = f"{origin}/actors/commons"
-    found = []
-    for number in range(first, first + count):
-        by = speakers[number % len(speakers)]
-        found.append(by.request(encoded(by.create(number, commons)), origin, "/inbox", dialect))
-    return found
-
-
-def posted(
-    speakers: Sequence[Speaker], count: int, origin: str, at: Mapping[str, int], dialect: Dialect, first: int
-) -> Rate:
-    """Post signed Creates to the server ``origin``, after one of each speaker that lets it know their keys.
-
-    ``at``: where its processes are, and their ids. Each has a client of its own for its share; all send at once.
-    """
-    for place in at:
-        Client(place, signed(speakers, len(speakers), first, origin, dialect)).send()
-        first += len(speakers)
-    requests = signed(speakers, count, first, origin, dialect)
-    clients = [Client(place, requests[number :: len(at)]) for number, place in enumerate(at)]
-    before = sum(map(processor, at.values()))
-    with ThreadPoolExecutor(len(clients)) as pool:
-        answers = list(pool.map(lambda client: client.send(), clients))
-    spent = sum(map(processor, at.values())) - before
-    if {status for each in answers for status in each.statuses} != {202}:
-        raise RuntimeError(f"not all were accepted: {[each.statuses for each in answers]}")
-    return Rate(count / max(each.seconds for each in answers), count / spent)
-
-
-def accept(count: int, keys: Keys, folder: Path) -> tuple[dict[Dialect, Rate], Rate]:
-    """What ``carrefour serve`` accepts, and two processes of it; all is in their ledger afterwards."""
-    here, port = Instance(folder / "accept", {}), free_port()
-    speakers = [speaker(f"http://{host}:{port}", keys) for host in HOSTS]
-    found = {}
-    with documents(HOSTS, port, _shown(speakers)), here.running("serve") as pid:
-        at = {here.origin: pid}
-        for turn, dialect in enumerate(Dialect):
-            found[dialect] = posted(speakers, count, here.origin, at, dialect, turn * 1_000_000)
-            say(f"accept, {dialect}: {found[dialect].clock:.0f}/s, {found[dialect].processor:.0f} per processor second")
-        beside = free_port()
-        with here.running("serve", "--port", str(beside)) as other:
-            at[f"http://127.0.0.1:{beside}"] = other
-            both = posted(speakers, count, here.origin, at, Dialect.CAVAGE, 9_000_000)
-            say(f"accept, two processes: {both.clock:.0f}/s, {both.processor:.0f} per processor second")
-    with closing(here.ledger()) as ledger:
-        kept = sum(ledger.ap_inbox.counts().values())
-        if kept != (len(Dialect) + 1) * count + (len(Dialect) + 2) * len(speakers):
-            raise RuntimeError(f"accepted, but only {kept} are kept")
-    return found, both
-
-
-def _shown(speakers: Sequence[Speaker]) -> dict[str, Body]:
-    return {each.id: (AS2, encoded(each.document)) for each in speakers}
-
-
-# -- Fedify -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _running_fedify(folder: Path) -> Iterator[tuple[str, int]]:
-    """Fedify's address and process id. Raises NoPeer of the tests' installer."""
-    sys.path.insert(0, str(ROOT / "tests" / "peers"))
-    from fedify_peer import install  # type: ignore[import-not-found]  # noqa: PLC0415 - the tests' way to have it
-
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    installed = install(Path(os.environ.get("CARREFOUR_PEERS") or home / "carrefour-peers"))
-    folder.mkdir()
-    shutil.copyfile(Path(__file__).parent / "fedify.mjs", folder / "fedify.mjs")
-    (folder / "node_modules").symlink_to(installed.packages)
-    with (folder / "errors").open("w") as errors:
-        process = subprocess.Popen(
-            [installed.node, folder / "fedify.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-        )
-    try:
-        yield json.loads(first_line(process, folder / "errors"))["origin"], process.pid
-    finally:
-        end(process)
-
-
-def fedify(count: int, keys: Keys, folder: Path) -> dict[Dialect, Rate]:
-    """What Fedify takes in of the same requests; empty if it cannot be had."""
-    port = free_port()
-    speakers = [speaker(f"http://{host}:{port}", keys) for host in HOSTS]
-    found = {}
-    try:
-        with documents(HOSTS, port, _shown(speakers)), _running_fedify(folder / "fedify") as (origin, pid):
-            for turn, dialect in enumerate(Dialect):
-                found[dialect] = posted(speakers, count, origin, {origin: pid}, dialect, turn * 1_000_000)
-                say(f"Fedify, {dialect}: {found[dialect].clock:.0f}/s")
-    except Exception as error:
-        if type(error).__name__ != "NoPeer":
-            raise
-        say(f"no Fedify here: {error}")
-    return found
-
-
-# -- ingest -------------------------------------------------------------------------------------------------------
-
-
-def kept(documents_: Sequence[Mapping[str, Any]]) -> list[Received]:
-    """Activities as the inbox keeps them once it has proved them."""
-    rows = []
-    for document in documents_:
-        body, actor, thing = encoded(document), str(document["actor"]), document["object"]
-        verdict = {"method": "http", "dialect": "cavage", "key": f"{actor}#main-key", "target": "/inbox"}
-        sha256 = hashlib.sha256(body).hexdigest()
-        rows.append(
-            Received(
-                str(document["id"]), actor, actor.split("/")[2], str(document["type"]), thing["id"], body, (), verdict,
-                "public", sha256, sha256,
-            )
-        )  # fmt: skip
-    return rows
-
-
-def taken_in(here: Instance, rows: Sequence[Received], ledger: Ledger, origin: str) -> Rate:
-    """Have ``carrefour worker`` take in what the inbox keeps, until readers see it all in the graph.
-
-    ``origin``: on which the records are named.
-    """
-    with here.running("worker") as pid:
-        rests(pid)
-        before, began = processor(pid), time.perf_counter()
-        ledger.ap_inbox.keep(rows, datetime.now(UTC))
-        while _waiting(ledger) and time.perf_counter() - began < LONGEST:
-            time.sleep(0.1)
-        seconds, spent = time.perf_counter() - began, processor(pid) - before
-    counts = ledger.ap_inbox.counts()
-    with closing(open_platform(here.settings)) as platform:
-        ours = f'FILTER(STRSTARTS(STR(?g), "{origin}/records/"))'
-        query = f"SELECT DISTINCT ?g WHERE {{ GRAPH ?g {{ ?s ?p ?o }} {ours} }}"
-        seen = sum(1 for _ in platform.reader.select(query))
-    if counts != {"done": len(rows)} or seen != len(rows):
-        raise RuntimeError(f"not all came into the graph: {counts}, {seen} graphs")
-    return Rate(len(rows) / seconds, len(rows) / spent)
-
-
-def _waiting(ledger: Ledger) -> int:
-    counts = ledger.ap_inbox.counts()
-    return sum(counts.get(state.value, 0) for state in WAITING)
-
-
-def ingest_pushed(count: int, keys: Keys, folder: Path) -> Rate:
-    """Creates of a bound partner: AS2, expanded, through mapping and validation."""
-    port = free_port()
-    by = speaker(f"http://{HOSTS[0]}:{port}", keys)
-    here = Instance(folder / "pushed", {PARTNER: SOURCE.format(origin=by.origin)})
-    with (
-        documents(HOSTS[:1], port, _shown([by])),
-        closing(here.ledger()) as ledger,
-    ):
-        ledger.ap_bindings.add(BindingRow(by.id, PARTNER, PARTNER, "bench", to_text(datetime.now(UTC))))
-        rate = taken_in(
-            here, kept([by.create(number, here.names.commons) for number in range(count)]), ledger, here.origin
-        )
-    say(f"ingest, pushed: {rate.clock:.0f}/s, {rate.processor:.0f} per processor second")
-    return rate
-
-
-def harvested(count: int, folder: Path) -> dict[str, str]:
-    """The records of an instance that has harvested a feed, as N-Triples by IRI."""
-    there = Instance(folder / "there", {})
-    write_feed(folder / "feed.jsonld", count)
-    write_source(there.folder / "sources" / f"{PARTNER}.toml", folder / "feed.jsonld", PARTNER)
-    there.run("harvest")
-    found = {}
-    with closing(open_platform(there.settings)) as platform:
-        for number in range(count):
-            record = f"{there.origin}/records/{PARTNER}/{number}"
-            lines = to_lines(platform.reader.graph(record)).replace(there.origin, "ORIGIN").splitlines()
-            found[f"ORIGIN/records/{PARTNER}/{number}"] = "".join(sorted(f"{line}\n" for line in lines if line))
-    return found
-
-
-def ingest_peer(count: int, keys: Keys, folder: Path) -> Rate:
-    """Announces of another Carrefour, each with a Create by its partner's proof, and the data of the record."""
-    port = free_port()
-    origin = f"http://{HOSTS[0]}:{port}"
-    group, owner = speaker(origin, keys, "/actors/commons", "Group"), speaker(origin, keys, f"/actors/{PARTNER}")
-    table = _shown([group, owner])
-    here = Instance(folder / "peer", {})
-    key = ProofKey(f"{owner.id}#ed25519-key", keys.ed25519)
-    said = []
-    for number, (name, text) in enumerate(harvested(count, folder).items()):
-        record, body = name.replace("ORIGIN", origin), text.replace("ORIGIN", origin).encode()
-        table[f"{record}.nt"] = ("application/n-triples", body)
-        create = owner.create(number, here.names.commons)
-        create["id"] = f"{origin}/activities/{number}"
-        create["object"] |= {
-            "id": record.replace("/records/", "/objects/"), "recordData": f"{record}.nt",
-            "recordDigest": f"sha-256:{hashlib.sha256(body).hexdigest()}", "to": [PUBLIC],
-        }  # fmt: skip
-        inner = proofs.create(create, key=key, created=datetime.now(UTC))
-        said.append(group.said("Announce", number, inner, here.names.commons))
-    with documents(HOSTS[:1], port, table), closing(here.ledger()) as ledger:
-        ledger.ap_syncs.put(SyncRow(group.id, origin, compared=to_text(datetime.now(UTC))))
-        rate = taken_in(here, kept(said), ledger, origin)
-    say(f"ingest, peer: {rate.clock:.0f}/s, {rate.processor:.0f} per processor second")
-    return rate
 
 
 # -- all of it ----------------------------------------------------------------------------------------------------

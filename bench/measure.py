@@ -122,3 +122,19 @@ def record_result(title: str, text: str, results: Path = RESULTS) -> None:
     results.write_text(
         "\n## ".join([head.rstrip() + "\n", *(part.rstrip() + "\n" for part in [*kept, section[3:]])]), "utf-8"
     )
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many per second by the clock, and per processor second of the processes measured."""
+
+    clock: float
+    processor: float
+
+
+_BEGAN = time.perf_counter()
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"[{time.perf_counter() - _BEGAN:6.1f} s] {text}", flush=True)

@@ -34,6 +34,8 @@ STREAMS = "https://www.w3.org/ns/activitystreams"
 PUBLIC = f"{STREAMS}#Public"
 SECURITY = ("https://w3id.org/security/v1", "https://w3id.org/security/multikey/v1")
 CONNECTIONS = 32
+HOSTS = [f"127.5.0.{number + 1}" for number in range(16)]
+"""Of the actors that post: so many that no limit for one host bites."""
 SOURCES = 16
 """Addresses that the client has, so that no limit for one client bites."""
 
@@ -100,6 +102,24 @@ class Speaker:
         lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in signed.headers)]
         lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What everybody signs with: making keys is not measured."""
+
+    rsa: RSAPrivateKey
+    ed25519: Ed25519PrivateKey
+
+
+def speaker(origin: str, keys: Keys, path: str = "/actor", kind: str = "Organization") -> Speaker:
+    """An actor of another server."""
+    return Speaker(origin, path, kind, keys.rsa, keys.ed25519)
+
+
+def shown(speakers: Sequence[Speaker]) -> dict[str, Body]:
+    """The documents of actors, by their ids."""
+    return {each.id: (AS2, encoded(each.document)) for each in speakers}
 
 
 def _moment(number: int) -> str:

@@ -40,7 +40,7 @@ _GATHER = timedelta(seconds=1)  # for which decisions come together while more a
 Judged = End | Act | Ready | None
 """None: there was no room to fetch."""
 
-_QUARANTINE = ("context:", "jsonld:", "expansion:", "quads:", "field:", "record:", "json:")
+QUARANTINE = ("context:", "jsonld:", "expansion:", "quads:", "field:", "record:", "json:")
 """Rules of steps 11 to 14: what they refuse keeps its bytes, for a mended reader may take it."""
 
 
@@ -191,7 +191,7 @@ class Intake:
         except RemoteFault as fault:
             return self._later(piece.row, fault.rule) if fault.passing else End(InboxState.DROPPED, fault.rule)
         except Refused as error:
-            kept = error.rule.startswith(_QUARANTINE)
+            kept = error.rule.startswith(QUARANTINE)
             return End(InboxState.QUARANTINED if kept else InboxState.DROPPED, error.rule)
         except EngineUnavailable:
             return self._later(piece.row, "engine")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from flask import Response, request
 from werkzeug.exceptions import NotFound
 
+from federation.activitypub.intake import QUARANTINE
 from federation.activitypub.peers import Peers
 from federation.errors import ConfigError, PeerError
 from federation.ledger.operations import Refused
@@ -23,6 +24,8 @@ from federation.web.site import site
 __all__ = ["blueprint"]
 
 _HOME = "/admin/peers"
+_AWAY = ("remote:", "run-", "engine")
+"""Rules of what passes: another server, or ours, was away too often."""
 _LONGEST = 2048  # characters of an address in a form
 _T = TypeVar("_T")
 
@@ -145,13 +148,12 @@ def aside_words(rule: str | None) -> str:
         "source-idle": say("sa source ne prend rien : en pause, retirée, ou d'un autre format"),
         "peer-actor": say("son acteur n'est pas celui d'un contributeur d'un Carrefour"),
         "intake:crash": say("le travail s'est arrêté plusieurs fois sur elle : prévenez qui tient le logiciel"),
-        "record:taken": say("une autre adresse a déjà cette fiche"),
     }
     if rule in told:
         return told[rule]
-    if str(rule).startswith(("remote:", "run-", "engine", "key:")):
-        return say("ce qu'elle demandait n'a pas répondu : reprenez plus tard")
-    return say("son contenu ne se lit pas comme il faut")
+    if str(rule).startswith(_AWAY):
+        return say("ce qu'il fallait pour elle n'était pas là : reprenez plus tard")
+    return say("son contenu ne se lit pas comme il faut") if str(rule).startswith(QUARANTINE) else ""
 
 
 @blueprint.app_template_filter("follow_label")

@@ -13,16 +13,10 @@ from federation.activitypub.origins import origin_of
 from federation.ledger.ap_follows import Direction, FollowState
 from federation.ledger.ap_peers import SyncRow
 from federation.ledger.times import to_text
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 
 FAN = "https://f.example/u"
 INSTANCE = f"{BASE}/actor"
-
-
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    """The vocabulary."""
-    return load()
 
 
 @pytest.fixture

@@ -12,15 +12,9 @@ from federation.activitypub.deciding import tally_key
 from federation.activitypub.exchange import RemoteFault
 from federation.ledger.ap_peers import BlockRow
 from federation.ledger.times import to_text
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
-
-
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    """The vocabulary."""
-    return load()
 
 
 @pytest.fixture

@@ -15,19 +15,13 @@ from ap_intake_desk import ACTOR, AS2, BASE, COMMONS, HOST, PEER, PUBLIC, Intake
 from federation.ledger.ap_peers import BlockRow
 from federation.ledger.times import to_text
 from federation.platform import open_platform
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 from federation.web import create_app
 
 pytestmark = pytest.mark.slow  # whole instances and hosts: minutes on a small machine
 
 OTHER = f"{HOST}/other"
 FOREIGN = "https://foreign.example/u"
-
-
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    """The vocabulary."""
-    return load()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from federation.activitypub.intake import LEASE
 from federation.activitypub.remote import RemoteBody
 from federation.ledger.ap_inbox import InboxState
 from federation.model import peer_slug
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.slow
 
@@ -35,12 +35,6 @@ class Narrow(World):
         with self.slots.hold(url.split("/")[2], 0.0):
             self.open.wait(30)
             return super().fetch_bytes(url, **how)
-
-
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    """The vocabulary."""
-    return load()
 
 
 @contextmanager

@@ -8,16 +8,10 @@ from pathlib import Path
 import pytest
 from ap_intake_desk import ACTOR, COMMONS, HOST, PUBLIC, IntakeDesk
 
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 
 FAN = "https://f.example/u"
 HEARD = {"to": [PUBLIC], "cc": [COMMONS]}
-
-
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    """The vocabulary."""
-    return load()
 
 
 @pytest.fixture

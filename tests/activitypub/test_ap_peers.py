@@ -13,15 +13,9 @@ from ap_intake_desk import ACTOR, BASE, COMMONS, HOST, IntakeDesk
 from federation.activitypub.erasing import forget
 from federation.activitypub.peers import Peers
 from federation.errors import ConfigError, PeerError
-from federation.vocabulary import Vocabulary, load
+from federation.vocabulary import Vocabulary
 
 FAN = "https://f.example/u"
-
-
-@pytest.fixture(scope="module")
-def words() -> Vocabulary:
-    """The vocabulary."""
-    return load()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -156,6 +157,29 @@ def test_a_block_needs_its_tick_and_comes_off(ana: FlaskClient, platform: Platfo
     assert EVIL not in page
     assert post(ana, "unblock", subject="f.example") == 303
     assert not any(peer.blocked for peer in peers_of(platform).all())
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("record-refused", "compte rendu de la source"),
+        ("source-idle", "d'un autre format"),
+        ("remote:timeout", "reprenez plus tard"),
+        ("quads:none", "ne se lit pas"),
+    ],
+)
+def test_why_something_was_put_aside_is_said_in_words(
+    platform: Platform, ana: FlaskClient, rule: str, said: str
+) -> None:
+    """Beside the name of the rule, in the reader's language; of another rule nothing is made up."""
+    ledger = platform._ledger
+    (row,) = peers_of(platform).quarantined()
+    ledger.ap_inbox.settle([Outcome(row.id, InboxState.QUARANTINED, rule)])
+    assert said in html.unescape(ana.get("/admin/peers").text)
+    assert said not in html.unescape(ana.get("/en/admin/peers").text)
+
+    ledger.ap_inbox.settle([Outcome(row.id, InboxState.QUARANTINED, "undo-early")])
+    assert said not in html.unescape(ana.get("/admin/peers").text)
 
 
 def test_quarantine_is_replayed(ana: FlaskClient, platform: Platform) -> None:
